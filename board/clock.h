@@ -35,8 +35,8 @@ const struct bp_clock *clock_sim_clock(struct clock_sim *c); // valid until cloc
 int64_t clock_mono_ns(const struct bp_clock *c);
 int64_t clock_wall_ns(const struct bp_clock *c);
 
-// Can day counts be believed? Untrusted: wall time before this program was built, or (with need_sync) a
-// kernel that says it was never synchronised.
+// Can day counts be believed? Untrusted: wall time before this program was built, or (with
+// need_sync) a kernel that says it was never synchronised.
 bool clock_trusted(const struct bp_clock *c, bool need_sync);
 
 #endif

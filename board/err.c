@@ -76,9 +76,9 @@ void err_clear(struct err *e) {
 
 const char *err_name(enum err_code code) {
   static const char *const names[] = {
-      [ERR_NONE] = "none",   [ERR_ARG] = "argument", [ERR_IO] = "io",
-      [ERR_FULL] = "full",   [ERR_NOMEM] = "memory", [ERR_FORMAT] = "format",
-      [ERR_LIMIT] = "limit", [ERR_STATE] = "state",  [ERR_NET] = "net",
+      [ERR_NONE] = "none",       [ERR_ARG] = "argument",  [ERR_IO] = "io",
+      [ERR_FULL] = "full",       [ERR_NOMEM] = "memory",  [ERR_FORMAT] = "format",
+      [ERR_LIMIT] = "limit",     [ERR_STATE] = "state",   [ERR_NET] = "net",
       [ERR_TIMEOUT] = "timeout", [ERR_DENIED] = "denied", [ERR_NOT_FOUND] = "not_found",
       [ERR_BUSY] = "busy",
   };

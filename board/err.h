@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one error type: a code for programs, a text for people; each layer puts its own prefix before it.
+// The one error type: a code for programs, a text for people; each layer puts its own prefix before
+// it.
 #ifndef BAYPLATE_BOARD_ERR_H
 #define BAYPLATE_BOARD_ERR_H
 
@@ -30,16 +31,17 @@ struct err {
   char text[ERR_TEXT_MAX];
 };
 
-// Sets code and text (printf form, cut at ERR_TEXT_MAX). `e` may be NULL. Always returns false, so that a
-// failing function can `return err_set(e, ...)`.
+// Sets code and text (printf form, cut at ERR_TEXT_MAX). `e` may be NULL. Always returns false, so
+// that a failing function can `return err_set(e, ...)`.
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Puts "prefix: " before the text that is there; keeps the code. `e` may be NULL. Always returns false.
+// Puts "prefix: " before the text that is there; keeps the code. `e` may be NULL. Always returns
+// false.
 bool err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// Sets code from errno (ENOSPC → ERR_FULL, ENOENT → ERR_NOT_FOUND, ENOMEM → ERR_NOMEM, EACCES/EPERM →
-// ERR_DENIED, else ERR_IO) and appends ": " and the system's words. Always returns false.
+// Sets code from errno (ENOSPC → ERR_FULL, ENOENT → ERR_NOT_FOUND, ENOMEM → ERR_NOMEM, EACCES/EPERM
+// → ERR_DENIED, else ERR_IO) and appends ": " and the system's words. Always returns false.
 bool err_errno(struct err *e, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -15,8 +15,8 @@ void log_set_level(enum log_level level);
 bool log_level_parse(const char *word, enum log_level *out);
 bool log_enabled(enum log_level level);
 
-// Writes one line (cut at LOG_LINE_MAX, control characters replaced by '?'); safe from any thread. With
-// journald on stderr the line is prefixed with its priority "<3>".
+// Writes one line (cut at LOG_LINE_MAX, control characters replaced by '?'); safe from any thread.
+// With journald on stderr the line is prefixed with its priority "<3>".
 void log_event(enum log_level level, const char *module, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -18,8 +18,9 @@ struct metric {
   atomic_int_least64_t bucket[METRICS_BUCKETS];
 };
 
-// Upper limits in ms: from a detector call (1 ms) to a look-up that ran into its time limit (10 s and more).
-static const int bucket_ms[METRICS_BUCKETS] = {1,   2,   5,    10,   20,   50,   100,
+// Upper limits in ms: from a detector call (1 ms) to a look-up that ran into its time limit (10 s
+// and more).
+static const int bucket_ms[METRICS_BUCKETS] = {1,   2,   5,   10,   20,   50,   100,
                                                200, 300, 500, 1000, 2000, 5000, 10000};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -31,8 +32,7 @@ static int same(const char *a, const char *b) {
   return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static struct metric *enter(enum kind kind, const char *name, const char *label,
-                            const char *help) {
+static struct metric *enter(enum kind kind, const char *name, const char *label, const char *help) {
   pthread_mutex_lock(&lock);
   struct metric *m = NULL;
   for (size_t i = 0; i < count && !m; i++) {
@@ -109,8 +109,8 @@ static void write_histogram(FILE *f, struct metric *m) {
   fprintf(f, "%s_bucket{%s%sle=\"+Inf\"} %" PRId64 "\n", m->name, l, comma, metric_value(m));
   fprintf(f, "%s_sum%s%s%s %.6f\n", m->name, m->label ? "{" : "", l, m->label ? "}" : "",
           (double)atomic_load_explicit(&m->sum_ns, memory_order_relaxed) / 1e9);
-  fprintf(f, "%s_count%s%s%s %" PRId64 "\n", m->name, m->label ? "{" : "", l,
-          m->label ? "}" : "", metric_value(m));
+  fprintf(f, "%s_count%s%s%s %" PRId64 "\n", m->name, m->label ? "{" : "", l, m->label ? "}" : "",
+          metric_value(m));
 }
 
 char *metrics_text(size_t *len) {
@@ -134,8 +134,8 @@ char *metrics_text(size_t *len) {
       if (m->kind == HISTOGRAM)
         write_histogram(f, m);
       else
-        fprintf(f, "%s%s%s%s %" PRId64 "\n", m->name, m->label ? "{" : "",
-                m->label ? m->label : "", m->label ? "}" : "", metric_value(m));
+        fprintf(f, "%s%s%s%s %" PRId64 "\n", m->name, m->label ? "{" : "", m->label ? m->label : "",
+                m->label ? "}" : "", metric_value(m));
     }
   }
   pthread_mutex_unlock(&lock);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames in, visit events out: motion gate → detector → reader → tracker → visits, for one camera.
+// Not thread-safe: one thread steps it.
+#ifndef BAYPLATE_VISION_ANALYSER_H
+#define BAYPLATE_VISION_ANALYSER_H
+
+#include "board/err.h"
+#include "vision/image.h"
+#include "vision/visit_event.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ZONE_POINTS_MAX 16
+
+struct analyser;
+struct detector;
+struct reader;
+
+struct analyser_config {
+  // Region of interest, in parts of the frame (0..1), so that a camera may change its size. 0 points: all.
+  int zone_points;
+  struct point zone[ZONE_POINTS_MAX];
+  float min_plate_height;   // parts of the frame's height; smaller plates are ignored. Default 0.012
+  float in_direction_deg;   // image direction of an arriving car: 90 = downward (towards the camera). Default 90
+  int64_t same_car_gap_ns;  // the same plate back within this is the same visit. Default 600 s
+  int64_t gone_after_ns;    // unseen for this long: gone. Default 3 s
+  int64_t hold_ns;          // unreadable car must hold still or grow for this long to be a visit. Default 2 s
+  uint64_t first_visit;     // number of the first visit opened (last one of the log + 1)
+  float certain_threshold;  // visit confidence to be shown as certain. Default 0.9
+};
+
+// Fills in the defaults above.
+void analyser_config_default(struct analyser_config *c);
+
+// A visit of the log that may still go on after a restart (closed or open less than the gap ago).
+struct analyser_seed {
+  uint64_t visit;
+  char text[PLATE_TEXT_MAX];
+  int64_t last_seen_ns; // in this boot's monotonic time; may be negative
+};
+
+struct analyser_stats {
+  uint64_t frames, gated, detector_runs, reader_runs, reads;
+  int64_t last_gate_ns_cost, last_detect_ns_cost, last_read_ns_cost; // filled by bench builds only; else 0
+};
+
+// detector and reader are borrowed and must outlive the analyser.
+BP_CHECK bool analyser_new(struct analyser **out, const struct analyser_config *config,
+                           struct detector *detector, struct reader *reader, struct err *e);
+void analyser_free(struct analyser *a); // NULL is fine
+BP_CHECK bool analyser_seed(struct analyser *a, const struct analyser_seed *seeds, size_t n,
+                            struct err *e);
+
+// Looks at one frame of any size; t_ns must not run backwards. Calls on_event zero or more times.
+BP_CHECK bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t_ns,
+                            visit_event_fn *on_event, void *ctx, struct err *e);
+
+// The camera was lost: motion background is forgotten; visits in view wait to be seen again, so that nothing
+// is replayed when it comes back. Call analyser_idle() while no frames come.
+void analyser_camera_lost(struct analyser *a);
+
+// No frame, but time went on: closes visits that are gone. While the camera is lost nothing is closed.
+void analyser_idle(struct analyser *a, int64_t t_ns, visit_event_fn *on_event, void *ctx);
+
+// Stop: closes nothing (visits in view go on after the restart by analyser_seed).
+void analyser_get_stats(const struct analyser *a, struct analyser_stats *out);
+
+#endif
