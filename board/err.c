@@ -16,6 +16,20 @@ bool err_set(struct err *e, enum err_code code, const char *fmt, ...) {
   return false;
 }
 
+// Appends ": tail" after the first `used` bytes, cut at the end of the text.
+static void append(struct err *e, size_t used, const char *tail) {
+  const size_t last = sizeof e->text - 1;
+  if (used > last)
+    used = last;
+  const char *const parts[] = {": ", tail};
+  for (int i = 0; i < 2; i++) {
+    size_t n = strnlen(parts[i], last - used);
+    memcpy(e->text + used, parts[i], n);
+    used += n;
+  }
+  e->text[used] = '\0';
+}
+
 bool err_prefix(struct err *e, const char *fmt, ...) {
   if (!e)
     return false;
@@ -27,8 +41,7 @@ bool err_prefix(struct err *e, const char *fmt, ...) {
   va_end(ap);
   if (n < 0)
     n = 0;
-  size_t used = (size_t)n < sizeof e->text ? (size_t)n : sizeof e->text - 1;
-  (void)snprintf(e->text + used, sizeof e->text - used, ": %s", old);
+  append(e, (size_t)n, old);
   return false;
 }
 
@@ -60,10 +73,8 @@ bool err_errno(struct err *e, int errnum, const char *fmt, ...) {
   va_end(ap);
   if (n < 0)
     n = 0;
-  size_t used = (size_t)n < sizeof e->text ? (size_t)n : sizeof e->text - 1;
   char words[128];
-  (void)snprintf(e->text + used, sizeof e->text - used, ": %s",
-                 strerror_r(errnum, words, sizeof words));
+  append(e, (size_t)n, strerror_r(errnum, words, sizeof words));
   return false;
 }
 
