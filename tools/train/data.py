@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures for the reader: generated plates, the real training part, the held-out parts; split by plate text.
+
+easypr_scenes is never trained on, nor is any other picture of a plate that stands in it.
+"""
+import csv
+import hashlib
+import os
+import sys
+
+import cv2
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "plates"))
+sys.path.insert(0, HERE)
+import degrade  # noqa: E402
+from render import render  # noqa: E402
+from texts import DOUBLE, PROVINCES, SYMBOLS, TYPES, random_plate  # noqa: E402
+
+INDEX = {c: i + 1 for i, c in enumerate(SYMBOLS)}  # 0 is CTC's blank
+MAX = 8
+SETS = ["easypr_toll_crops", "lprnet_crops", "ccpd_blue_train", "ccpd_blue_uncleacc"]
+SHARE = {"blue": .24, "green": .15, "green_large": .09, "yellow": .13, "yellow2": .14, "white": .11, "white2": .06,
+         "black": .08}
+NOTHING = 0.04  # share of plate-free crops, whose text is empty
+
+
+def held_out(plate):
+    """Validation is decided by the text alone, so that one car is never on both sides."""
+    return int(hashlib.sha1(plate.encode()).hexdigest()[:8], 16) % 100 < 15
+
+
+def rows(shared, name):
+    folder = os.path.join(shared, "plates", name)
+    with open(os.path.join(folder, "labels.csv"), encoding="utf-8") as f:
+        for r in csv.DictReader(f):
+            yield os.path.join(folder, r["path"]), r
+
+
+def quad_of(r, image, name=""):
+    h, w = image.shape[:2]
+    if name == "easypr_scenes":  # these boxes are (centre, centre + size), sides swapped where turned by 90 degrees
+        x, y, u, v = (float(r[k]) for k in ("x0", "y0", "x1", "y1"))
+        u, v = max(u - x, v - y) / 2, min(u - x, v - y) / 2
+        return np.array([[x - u, y - v], [x + u, y - v], [x + u, y + v], [x - u, y + v]])
+    if r.get("c0x"):
+        return np.array([[float(r[f"c{i}x"]), float(r[f"c{i}y"])] for i in range(4)])
+    b = [float(r[k]) for k in ("x0", "y0", "x1", "y1")] if r.get("x0") else [0, 0, w, h]
+    x0, y0, x1, y1 = b[0] - .5, b[1] - .5, b[2] - .5, b[3] - .5
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def real(shared):
+    """(train, validation, scenes): lists of (set, picture BGR, quad, text, type)."""
+    scenes = [(p, r) for p, r in rows(shared, "easypr_scenes")]
+    test_texts = {r["plate"] for _, r in scenes}
+    train, val, test = [], [], []
+    for name in SETS:
+        for p, r in rows(shared, name):
+            if r["plate"] in test_texts:
+                continue
+            if any(c not in INDEX for c in r["plate"]):
+                print(f"left out, unknown symbol: {p}")
+                continue
+            im = cv2.imread(p)
+            q = quad_of(r, im)
+            if im.shape[0] > 300:  # keep the plate and its surroundings only
+                lo = np.maximum(q.min(0) - 120, 0).astype(int)
+                hi = (q.max(0) + 120).astype(int)
+                im, q = im[lo[1]:hi[1], lo[0]:hi[0]].copy(), q - lo
+            (val if held_out(r["plate"]) else train).append((name, im, q, r["plate"], r["type"] or "blue"))
+    for p, r in scenes:
+        im = cv2.imread(p)
+        test.append(("easypr_scenes", im, quad_of(r, im, "easypr_scenes"), r["plate"], r["type"] or "blue"))
+    return train, val, test
+
+
+def patches(shared):
+    d = os.path.join(shared, "plates", "noplate_patches")
+    names = sorted(n for n in os.listdir(d) if n.lower().endswith((".jpg", ".png", ".bmp")))
+    return [cv2.imread(os.path.join(d, n)) for n in names]
+
+
+def encode(text):
+    out = np.zeros(MAX, np.uint8)
+    out[:len(text)] = [INDEX[c] for c in text]
+    return out
+
+
+def generated(rng, glyphs, bg, ptype=None, province=None, fresh=False):
+    """One generated crop. fresh: a text that training never draws (its hash falls into the held-out part)."""
+    t = ptype or TYPES[int(rng.choice(len(TYPES), p=[SHARE[k] for k in TYPES]))]
+    while True:
+        text = random_plate(rng, t, province, letters=5 if rng.random() < 0.5 and t in ("blue", "yellow", "yellow2") else 2)
+        if held_out(text) == fresh:
+            break
+    art = render(text, t, glyphs if rng.random() < 0.88 else None, rng)
+    return degrade.photograph(art, t in DOUBLE, rng, bg), text, t
+
+
+def real_weights(train):
+    """Rare provinces are looked at more often: weight 1/sqrt(count), 皖 stays below a third."""
+    n = {}
+    for s in train:
+        n[s[3][0]] = n.get(s[3][0], 0) + 1
+    w = np.array([n[s[3][0]] ** -0.6 for s in train])
+    return w / w.sum()
+
+
+def shard(seed, n, glyphs, bg, train, weights, real_share):
+    """n samples: pictures (n,32,128,3) uint8, texts (n,8), types (n), 255 for no plate."""
+    rng = np.random.default_rng(seed)
+    x = np.zeros((n, 32, 128, 3), np.uint8)
+    y = np.zeros((n, MAX), np.uint8)
+    k = np.zeros(n, np.uint8)
+    for i in range(n):
+        r = rng.random()
+        if r < NOTHING:
+            p = bg[int(rng.integers(len(bg)))]
+            h, w = p.shape[:2]
+            x[i] = degrade.again(p, [[0, 0], [w, 0], [w, h], [0, h]], rng.random() < 0.3, rng)
+            k[i] = 255
+            continue
+        if r < NOTHING + real_share:
+            _, im, q, text, t = train[int(rng.choice(len(train), p=weights))]
+            x[i] = degrade.again(im, q, False, rng)
+        else:
+            x[i], text, t = generated(rng, glyphs, bg)
+        y[i], k[i] = encode(text), TYPES.index(t)
+    return x, y, k
+
+
+def validation(shared, glyphs, bg, per=8):
+    """Name -> (x, texts, types): real validation parts, generated ones for each type (31 provinces x per), the scenes."""
+    _, val, test = real(shared)
+    out = {}
+    for name, im, q, text, t in val + test:
+        key = "ccpd" if name.startswith("ccpd") else name
+        out.setdefault(key, ([], [], []))
+        for to, v in zip(out[key], (degrade.rectify(im, q, t in DOUBLE), text, t)):
+            to.append(v)
+    rng = np.random.default_rng(77)
+    for t in TYPES:
+        got = ([], [], [])
+        for _ in range(per):
+            for p in PROVINCES:
+                for to, v in zip(got, generated(rng, glyphs, bg, t, p, fresh=True)):
+                    to.append(v)
+        out["generated " + t] = got
+    return {k: (np.stack(v[0]), v[1], v[2]) for k, v in out.items()}
