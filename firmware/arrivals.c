@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware/arrivals.h"
+
+#include "board/log.h"
+#include "board/metrics.h"
+#include "firmware/arrivals_row.h"
+#include "firmware/lookup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct arrivals {
+  struct arrivals_options o;
+  struct lookup *lookup;
+  struct card_context card;
+  pthread_t thread;
+  pthread_mutex_t lock; // guards what follows
+  pthread_cond_t filled, emptied;
+  struct arrival queue[ARRIVALS_QUEUE];
+  unsigned head, count;
+  bool stop, answers;
+  bool trouble;
+  char trouble_text[ERR_TEXT_MAX];
+  struct {
+    struct metric *opened, *evidence_failed, *store_failed, *write;
+  } metric;
+};
+
+void arrivals_card_context(const struct arrivals *a, struct card_context *out) {
+  *out = a->card;
+  out->now_ms = clock_wall_ns(a->o.clock) / CLOCK_NS_PER_MS;
+  out->clock_trusted = clock_trusted(a->o.clock, a->o.clock_need_sync);
+}
+
+bool arrivals_evidence_trouble(struct arrivals *a, char *text) {
+  pthread_mutex_lock(&a->lock);
+  bool t = a->trouble;
+  memcpy(text, a->trouble_text, sizeof a->trouble_text);
+  pthread_mutex_unlock(&a->lock);
+  return t;
+}
+
+static void note_evidence(struct arrivals *a, bool ok, const struct err *e) {
+  pthread_mutex_lock(&a->lock);
+  a->trouble = !ok;
+  if (!ok)
+    memcpy(a->trouble_text, e->text, sizeof a->trouble_text);
+  pthread_mutex_unlock(&a->lock);
+  if (ok)
+    return;
+  metric_add(a->metric.evidence_failed, 1);
+  log_error("evidence", "%s", e->text);
+}
+
+static void announce(struct arrivals *a, const struct store_visit *v) {
+  struct card_context ctx;
+  arrivals_card_context(a, &ctx);
+  char *json = NULL;
+  struct err e;
+  if (!card_json(a->o.store, &ctx, v, &json, &e)) {
+    log_error("arrivals", "visit %" PRIu64 " cannot be shown: %s", v->id, e.text);
+    return;
+  }
+  a->o.announce(a->o.ctx, v->rev, json);
+  free(json);
+}
+
+static void announce_id(struct arrivals *a, uint64_t id) {
+  struct store_visit v;
+  struct err e;
+  if (store_visit_get(a->o.store, id, &v, &e))
+    announce(a, &v);
+  else
+    log_error("arrivals", "visit %" PRIu64 ": %s", id, e.text);
+}
+
+// The crop first: a row never names a file that is not there.
+static void save_evidence(struct arrivals *a, const struct arrival *in, struct store_visit *v) {
+  if (!in->jpeg || !a->o.evidence)
+    return;
+  char path[EVIDENCE_PATH_MAX];
+  struct err e;
+  bool ok = evidence_write(a->o.evidence, v->id, v->rev + 1, v->last_seen_ms, in->jpeg,
+                           in->jpeg_len, path, &e);
+  if (ok)
+    memcpy(v->evidence, path, sizeof v->evidence);
+  note_evidence(a, ok, &e);
+}
+
+static void write_row(struct arrivals *a, const struct arrival *in) {
+  struct store_visit v;
+  struct err e;
+  if (!store_visit_get(a->o.store, in->event.visit, &v, &e)) {
+    if (e.code != ERR_NOT_FOUND)
+      log_warn("arrivals", "visit %" PRIu64 " is begun again: %s", in->event.visit, e.text);
+    memset(&v, 0, sizeof v);
+  }
+  arrivals_row(&in->event, in->now_mono_ns, in->now_wall_ns, a->o.camera, &v);
+  if (in->event.kind == VISIT_OPENED)
+    v.clock_trusted = clock_trusted(a->o.clock, a->o.clock_need_sync);
+  save_evidence(a, in, &v);
+  if (!store_visit_put(a->o.store, &v, &e)) {
+    metric_add(a->metric.store_failed, 1);
+    log_error("store", "visit %" PRIu64 " is not saved yet: %s", v.id, e.text);
+  }
+  announce(a, &v); // durable, or the page says loudly that it is not
+  if (v.phase == STORE_VISIT_OPEN)
+    lookup_want(a->lookup, v.text);
+}
+
+static void merge(struct arrivals *a, const struct arrival *in) {
+  struct err e;
+  int64_t now_ms = in->now_wall_ns / CLOCK_NS_PER_MS;
+  if (!store_visit_merge(a->o.store, in->event.visit, in->event.into, now_ms, &e)) {
+    metric_add(a->metric.store_failed, 1);
+    log_error("store", "visits %" PRIu64 " and %" PRIu64 " are not joined: %s", in->event.visit,
+              in->event.into, e.text);
+    return;
+  }
+  announce_id(a, in->event.visit);
+  announce_id(a, in->event.into);
+}
+
+static void handle(struct arrivals *a, const struct arrival *in) {
+  int64_t begin = clock_mono_ns(a->o.clock);
+  if (in->event.kind == VISIT_OPENED)
+    metric_add(a->metric.opened, 1);
+  log_info("visit", "%s id=%" PRIu64 " reads=%u confidence=%.3f", arrivals_kind_name(in->event.kind),
+           in->event.visit, in->event.reads, (double)in->event.best.confidence);
+  log_debug("visit", "id=%" PRIu64 " plate=%s", in->event.visit, in->event.best.text);
+  if (in->event.kind == VISIT_MERGED)
+    merge(a, in);
+  else
+    write_row(a, in);
+  metric_observe_ns(a->metric.write, clock_mono_ns(a->o.clock) - begin);
+}
+
+static void answered(void *ctx, const char *plate) {
+  struct arrivals *a = ctx;
+  static const size_t most = 16; // of one plate; more cars of one plate are not in one bay
+  struct store_visit v[16];
+  size_t n = 0;
+  struct err e;
+  if (!store_visit_list_plate(a->o.store, plate, v, most, &n, &e)) {
+    log_error("arrivals", "visits of an answered plate: %s", e.text);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (!store_visit_touch(a->o.store, v[i].id, &v[i].rev, &e))
+      log_error("store", "visit %" PRIu64 ": %s", v[i].id, e.text);
+    announce(a, &v[i]);
+  }
+}
+
+static void housekeeping(struct arrivals *a) {
+  struct err e;
+  if (!store_flush(a->o.store, &e))
+    log_warn("store", "%s", e.text);
+  if (a->o.evidence &&
+      !evidence_rotate(a->o.evidence, clock_mono_ns(a->o.clock) / CLOCK_NS_PER_MS, NULL, &e))
+    log_warn("evidence", "%s", e.text);
+  struct store_visit *open = calloc(STORE_PAGE_MAX, sizeof *open);
+  size_t n = 0;
+  if (open && store_visit_list_open(a->o.store, open, STORE_PAGE_MAX, &n, &e)) {
+    for (size_t i = 0; i < n; i++)
+      lookup_want(a->lookup, open[i].text);
+  }
+  free(open);
+  if (a->o.tick)
+    a->o.tick(a->o.ctx);
+}
+
+static struct timespec deadline(int64_t ms) {
+  struct timespec t;
+  if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+    abort(); // fails only for an unknown clock id
+  t.tv_sec += ms / 1000;
+  t.tv_nsec += (ms % 1000) * 1000000;
+  if (t.tv_nsec >= 1000000000) {
+    t.tv_nsec -= 1000000000;
+    t.tv_sec++;
+  }
+  return t;
+}
+
+static void *run(void *ctx) {
+  struct arrivals *a = ctx;
+  struct timespec next = deadline(0);
+  pthread_mutex_lock(&a->lock);
+  while (!a->stop || a->count > 0) {
+    int rc = 0;
+    while (a->count == 0 && !a->answers && !a->stop && rc != ETIMEDOUT)
+      rc = pthread_cond_timedwait(&a->filled, &a->lock, &next);
+    bool answers = a->answers;
+    a->answers = false;
+    struct arrival in;
+    bool have = a->count > 0;
+    if (have) {
+      in = a->queue[a->head];
+      a->head = (a->head + 1) % ARRIVALS_QUEUE;
+      a->count--;
+      pthread_cond_signal(&a->emptied);
+    }
+    pthread_mutex_unlock(&a->lock);
+    if (have) {
+      handle(a, &in);
+      arrival_finish(&in);
+    }
+    if (answers)
+      lookup_collect(a->lookup, answered, a);
+    struct timespec now = deadline(0);
+    if (now.tv_sec > next.tv_sec || (now.tv_sec == next.tv_sec && now.tv_nsec >= next.tv_nsec)) {
+      housekeeping(a);
+      next = deadline(ARRIVALS_TICK_MS);
+    }
+    pthread_mutex_lock(&a->lock);
+  }
+  pthread_mutex_unlock(&a->lock);
+  return NULL;
+}
+
+static void wake(void *ctx) {
+  struct arrivals *a = ctx;
+  pthread_mutex_lock(&a->lock);
+  a->answers = true;
+  pthread_cond_signal(&a->filled);
+  pthread_mutex_unlock(&a->lock);
+}
+
+static bool init_locks(struct arrivals *a) {
+  pthread_condattr_t attr;
+  if (pthread_mutex_init(&a->lock, NULL) != 0)
+    return false;
+  if (pthread_condattr_init(&attr) != 0 ||
+      pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
+      pthread_cond_init(&a->filled, &attr) != 0 || pthread_cond_init(&a->emptied, NULL) != 0)
+    return false; // only without memory; the process ends then
+  (void)pthread_condattr_destroy(&attr);
+  return true;
+}
+
+bool arrivals_new(struct arrivals **out, const struct arrivals_options *options, struct err *e) {
+  struct arrivals *a = calloc(1, sizeof *a);
+  if (!a || !init_locks(a)) {
+    free(a);
+    return err_set(e, ERR_NOMEM, "no memory for the arrivals");
+  }
+  a->o = *options;
+  a->card = (struct card_context){.calendar = options->calendar,
+                                  .found_ttl_ms = options->found_ttl_ms,
+                                  .unknown_ttl_ms = options->unknown_ttl_ms};
+  a->metric.opened = metric_counter("bayplate_visits_total", NULL, "Visits opened.");
+  a->metric.evidence_failed =
+      metric_counter("bayplate_evidence_failures_total", NULL, "Crops that could not be written.");
+  a->metric.store_failed =
+      metric_counter("bayplate_store_failures_total", NULL, "Rows that could not be written.");
+  a->metric.write = metric_histogram("bayplate_visit_write_seconds", NULL,
+                                     "From a visit event taken up to its card announced.");
+  const struct lookup_options lo = {.policy = options->policy,
+                                    .clock = options->clock,
+                                    .store = options->store,
+                                    .found_ttl_ms = options->found_ttl_ms,
+                                    .unknown_ttl_ms = options->unknown_ttl_ms,
+                                    .retry_ms = options->retry_ms,
+                                    .wake = wake,
+                                    .ctx = a};
+  if (!lookup_new(&a->lookup, &lo, e))
+    goto err_free;
+  if (pthread_create(&a->thread, NULL, run, a) != 0) {
+    err_set(e, ERR_NOMEM, "the arrivals thread cannot be started");
+    goto err_lookup;
+  }
+  *out = a;
+  return true;
+err_lookup:
+  lookup_free(a->lookup);
+err_free:
+  pthread_cond_destroy(&a->filled);
+  pthread_cond_destroy(&a->emptied);
+  pthread_mutex_destroy(&a->lock);
+  free(a);
+  return false;
+}
+
+void arrivals_post(struct arrivals *a, const struct visit_event *event) {
+  struct arrival in;
+  struct err e = {0};
+  if (!arrival_init(&in, event, a->o.clock, &e))
+    note_evidence(a, false, &e); // the visit goes on without its picture
+  pthread_mutex_lock(&a->lock);
+  while (a->count == ARRIVALS_QUEUE)
+    pthread_cond_wait(&a->emptied, &a->lock);
+  a->queue[(a->head + a->count) % ARRIVALS_QUEUE] = in;
+  a->count++;
+  pthread_cond_signal(&a->filled);
+  pthread_mutex_unlock(&a->lock);
+}
+
+void arrivals_free(struct arrivals *a) {
+  if (!a)
+    return;
+  pthread_mutex_lock(&a->lock);
+  a->stop = true;
+  pthread_cond_signal(&a->filled);
+  pthread_mutex_unlock(&a->lock);
+  (void)pthread_join(a->thread, NULL); // our own joinable thread: cannot fail
+  lookup_free(a->lookup);
+  pthread_cond_destroy(&a->filled);
+  pthread_cond_destroy(&a->emptied);
+  pthread_mutex_destroy(&a->lock);
+  free(a);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens when a car arrives: each visit event is made durable, then shown, then completed by a look-up.
+// One thread owns the writing side of the store; it never waits for the network.
+#ifndef BAYPLATE_FIRMWARE_ARRIVALS_H
+#define BAYPLATE_FIRMWARE_ARRIVALS_H
+
+#include "board/clock.h"
+#include "board/err.h"
+#include "firmware/card.h"
+#include "firmware/evidence.h"
+#include "firmware/store.h"
+#include "net/policy_config.h"
+#include "vision/visit_event.h"
+
+#define ARRIVALS_QUEUE 64      // visit events waiting to be written; a full queue makes the camera side wait
+#define ARRIVALS_TICK_MS 2000  // housekeeping: unsaved rows, look-ups, evidence budget
+
+struct arrivals;
+
+struct arrivals_options {
+  const struct bp_clock *clock;
+  struct store *store;       // the writer; nobody else writes visits through it
+  struct evidence *evidence; // NULL: no crops are kept
+  const struct policy_config *policy; // NULL: no look-ups
+  int64_t found_ttl_ms, unknown_ttl_ms, retry_ms;
+  const struct calendar_config *calendar; // borrowed
+  bool clock_need_sync;
+  const char *camera; // borrowed; written with each visit
+  // A visit has a new revision: show it. `json` is its card. On the arrivals thread.
+  void (*announce)(void *ctx, uint64_t rev, const char *json);
+  // Once a tick, on the arrivals thread: the place for what else must happen regularly.
+  void (*tick)(void *ctx);
+  void *ctx;
+};
+
+// Starts the thread. Everything in options must outlive the arrivals.
+BP_CHECK bool arrivals_new(struct arrivals **out, const struct arrivals_options *options,
+                           struct err *e);
+
+// Takes one event (its crop is copied). Waits while the queue is full: a visit is never dropped.
+void arrivals_post(struct arrivals *a, const struct visit_event *event);
+
+// Writes what is queued, stops the thread. NULL is fine.
+void arrivals_free(struct arrivals *a);
+
+// How a card is composed at this moment; also for the pages' own threads.
+void arrivals_card_context(const struct arrivals *a, struct card_context *out);
+
+// True when the last crop could not be written; `text` (ERR_TEXT_MAX) gets the reason. Any thread.
+bool arrivals_evidence_trouble(struct arrivals *a, char *text);
+
+#endif

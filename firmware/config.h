@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// bayplated's configuration: one INI file, checked as a whole before anything is started.
+#ifndef BAYPLATE_FIRMWARE_CONFIG_H
+#define BAYPLATE_FIRMWARE_CONFIG_H
+
+#include "board/err.h"
+#include "board/log.h"
+#include "firmware/calendar.h"
+#include "net/policy_config.h"
+#include "vision/analyser.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONFIG_PATH_MAX 512
+#define CONFIG_TEXT_MAX 128
+#define CONFIG_LINE_MAX 200        // inih's own bound on a line, its end included
+#define CONFIG_FILE_MAX (64 << 10) // bytes
+
+struct config {
+  struct {
+    char name[CONFIG_TEXT_MAX];
+    char timezone[CONFIG_TEXT_MAX]; // as in /usr/share/zoneinfo
+    bool clock_need_sync;           // believe the clock only once NTP has set it
+  } shop;
+  enum log_level log_level;
+  struct {
+    char name[CONFIG_TEXT_MAX];
+    char source[CONFIG_PATH_MAX]; // what camera_open takes
+    bool fast;                    // files and folders: as fast as they can be analysed
+    bool loop;                    // files and folders: begin again at the end
+    int offline_ms;               // no frame, or the same bytes, for so long: offline
+  } camera;
+  struct analyser_config visit; // zone, gaps, thresholds
+  struct {
+    char models[CONFIG_PATH_MAX];
+    int threads;
+  } vision;
+  struct {
+    char dir[CONFIG_PATH_MAX]; // database and evidence
+    int evidence_mb, reserve_mb;
+  } store;
+  struct {
+    char address[CONFIG_TEXT_MAX];
+    int port; // 0: a free one
+    char tls_cert[CONFIG_PATH_MAX], tls_key[CONFIG_PATH_MAX];
+    char port_file[CONFIG_PATH_MAX]; // the port really bound is written here; empty: nowhere
+  } http;
+  bool policy_enabled; // a [policy] base is set
+  struct policy_config policy;
+  struct {
+    int found_hours, unknown_hours; // ages after which an answer is asked for again
+    int retry_s;                    // pause after a failed look-up while the car is here
+  } lookup;
+  struct calendar_config calendar;
+};
+
+// One thing wrong. line 0: of the whole file. field is "section.key" or "".
+typedef void config_report_fn(void *ctx, int line, const char *field, const char *text);
+
+void config_defaults(struct config *c);
+
+// Reads and checks `path` over the defaults. Every error is reported, not only the first; unknown sections and
+// keys, keys set twice, wrong types and impossible values are errors. False if there was any.
+BP_CHECK bool config_load(struct config *c, const char *path, config_report_fn *report, void *ctx);
+
+// The same from memory, for tests and fuzzing.
+BP_CHECK bool config_parse(struct config *c, const char *text, size_t len, config_report_fn *report,
+                           void *ctx);
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known about a plate: from the store when it is fresh enough, else asked of the policy gateway.
+//
+// lookup_want and lookup_collect are for the one thread that writes the store. Answers arrive on the policy
+// client's thread and wait here until that thread collects them.
+#ifndef BAYPLATE_FIRMWARE_LOOKUP_H
+#define BAYPLATE_FIRMWARE_LOOKUP_H
+
+#include "board/clock.h"
+#include "board/err.h"
+#include "firmware/store.h"
+#include "net/policy_config.h"
+
+#define LOOKUP_PENDING_MAX 256 // plates asked for and not yet collected; more wait for the next want
+
+struct lookup;
+
+struct lookup_options {
+  const struct policy_config *policy; // NULL: no gateway, only what the store has
+  const struct bp_clock *clock;       // must outlive the lookup
+  struct store *store;                // the writer; must outlive the lookup
+  int64_t found_ttl_ms, unknown_ttl_ms, retry_ms;
+  void (*wake)(void *ctx); // an answer waits to be collected; called on the client's thread
+  void *ctx;
+};
+
+BP_CHECK bool lookup_new(struct lookup **out, const struct lookup_options *options, struct err *e);
+// Cuts off what is under way; uncollected answers are lost (they are asked for again). NULL is fine.
+void lookup_free(struct lookup *l);
+
+// Makes sure that something fresh is known or being asked about a plate; call it again and again while the car is
+// here. Never waits for the network. A failed look-up is repeated after retry_ms at the earliest.
+void lookup_want(struct lookup *l, const char *plate);
+
+// Writes the answers that came into the store and tells each plate whose knowledge changed.
+typedef void lookup_changed_fn(void *ctx, const char *plate);
+void lookup_collect(struct lookup *l, lookup_changed_fn *changed, void *ctx);
+
+#endif
