@@ -129,8 +129,9 @@ static void handle(struct arrivals *a, const struct arrival *in) {
   int64_t begin = clock_mono_ns(a->o.clock);
   if (in->event.kind == VISIT_OPENED)
     metric_add(a->metric.opened, 1);
-  log_info("visit", "%s id=%" PRIu64 " reads=%u confidence=%.3f", arrivals_kind_name(in->event.kind),
-           in->event.visit, in->event.reads, (double)in->event.best.confidence);
+  log_info("visit", "%s id=%" PRIu64 " reads=%u confidence=%.3f",
+           arrivals_kind_name(in->event.kind), in->event.visit, in->event.reads,
+           (double)in->event.best.confidence);
   log_debug("visit", "id=%" PRIu64 " plate=%s", in->event.visit, in->event.best.text);
   if (in->event.kind == VISIT_MERGED)
     merge(a, in);
@@ -235,8 +236,7 @@ static bool init_locks(struct arrivals *a) {
   pthread_condattr_t attr;
   if (pthread_mutex_init(&a->lock, NULL) != 0)
     return false;
-  if (pthread_condattr_init(&attr) != 0 ||
-      pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
+  if (pthread_condattr_init(&attr) != 0 || pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
       pthread_cond_init(&a->filled, &attr) != 0 || pthread_cond_init(&a->emptied, NULL) != 0)
     return false; // only without memory; the process ends then
   (void)pthread_condattr_destroy(&attr);

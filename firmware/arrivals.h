@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens when a car arrives: each visit event is made durable, then shown, then completed by a look-up.
-// One thread owns the writing side of the store; it never waits for the network.
+// What happens when a car arrives: each visit event is made durable, then shown, then completed by
+// a look-up. One thread owns the writing side of the store; it never waits for the network.
 #ifndef BAYPLATE_FIRMWARE_ARRIVALS_H
 #define BAYPLATE_FIRMWARE_ARRIVALS_H
 
@@ -12,15 +12,16 @@
 #include "net/policy_config.h"
 #include "vision/visit_event.h"
 
-#define ARRIVALS_QUEUE 64      // visit events waiting to be written; a full queue makes the camera side wait
-#define ARRIVALS_TICK_MS 2000  // housekeeping: unsaved rows, look-ups, evidence budget
+#define ARRIVALS_QUEUE                                                                             \
+  64 // visit events waiting to be written; a full queue makes the camera side wait
+#define ARRIVALS_TICK_MS 2000 // housekeeping: unsaved rows, look-ups, evidence budget
 
 struct arrivals;
 
 struct arrivals_options {
   const struct bp_clock *clock;
-  struct store *store;       // the writer; nobody else writes visits through it
-  struct evidence *evidence; // NULL: no crops are kept
+  struct store *store;                // the writer; nobody else writes visits through it
+  struct evidence *evidence;          // NULL: no crops are kept
   const struct policy_config *policy; // NULL: no look-ups
   int64_t found_ttl_ms, unknown_ttl_ms, retry_ms;
   const struct calendar_config *calendar; // borrowed

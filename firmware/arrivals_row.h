@@ -17,14 +17,15 @@ struct arrival {
   size_t jpeg_len;
 };
 
-// Copies an event and compresses its crop. False (with the crop left out, the rest usable): the crop could not be
-// compressed.
+// Copies an event and compresses its crop. False (with the crop left out, the rest usable): the
+// crop could not be compressed.
 BP_CHECK bool arrival_init(struct arrival *a, const struct visit_event *event,
                            const struct bp_clock *clock, struct err *e);
 void arrival_finish(struct arrival *a);
 
-// Brings row `v` (zeroed for a new visit) to what the event says. Monotonic times become wall times by the pair of
-// clocks given. Evidence, revision and clock_trusted are left alone. Not for VISIT_MERGED.
+// Brings row `v` (zeroed for a new visit) to what the event says. Monotonic times become wall times
+// by the pair of clocks given. Evidence, revision and clock_trusted are left alone. Not for
+// VISIT_MERGED.
 void arrivals_row(const struct visit_event *event, int64_t now_mono_ns, int64_t now_wall_ns,
                   const char *camera, struct store_visit *v);
 

@@ -37,8 +37,9 @@ static void complain(struct parse *p, int line, const char *section, const char 
     p->report(p->ctx, line, field, text);
 }
 
-// inih asks for one line at a time, which is the only way to know the line's number with Debian's build. Leading
-// blanks are dropped: inih would take an indented line for the continuation of the one before.
+// inih asks for one line at a time, which is the only way to know the line's number with Debian's
+// build. Leading blanks are dropped: inih would take an indented line for the continuation of the
+// one before.
 static char *next_line(char *out, int size, void *stream) {
   struct parse *p = stream;
   if (p->stop || p->at >= p->end)
@@ -131,8 +132,7 @@ static void check_whole(struct parse *p) {
 bool config_parse(struct config *c, const char *text, size_t len, config_report_fn *report,
                   void *ctx) {
   config_defaults(c);
-  struct parse p = {
-      .config = c, .report = report, .ctx = ctx, .at = text, .end = text + len};
+  struct parse p = {.config = c, .report = report, .ctx = ctx, .at = text, .end = text + len};
   int rc = ini_parse_stream(next_line, &p, handle, &p);
   if (rc > 0)
     complain(&p, rc, "", "", "neither [section], key = value, nor a comment");

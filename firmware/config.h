@@ -60,8 +60,9 @@ typedef void config_report_fn(void *ctx, int line, const char *field, const char
 
 void config_defaults(struct config *c);
 
-// Reads and checks `path` over the defaults. Every error is reported, not only the first; unknown sections and
-// keys, keys set twice, wrong types and impossible values are errors. False if there was any.
+// Reads and checks `path` over the defaults. Every error is reported, not only the first; unknown
+// sections and keys, keys set twice, wrong types and impossible values are errors. False if there
+// was any.
 BP_CHECK bool config_load(struct config *c, const char *path, config_report_fn *report, void *ctx);
 
 // The same from memory, for tests and fuzzing.

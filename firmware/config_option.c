@@ -49,7 +49,8 @@ static const struct option options[] = {
      "a car without a readable plate must hold still for so long"},
     {"visit", "certain", REAL, AT(visit.certain_threshold), 0.5, 1, NULL,
      "confidence from which a plate is shown as certain"},
-    {"vision", "models", TEXT, AT(vision.models), 0, 0, "", "folder of the models; empty: installed"},
+    {"vision", "models", TEXT, AT(vision.models), 0, 0, "",
+     "folder of the models; empty: installed"},
     {"vision", "threads", INT, AT(vision.threads), 1, 64, "1", "of the plate networks"},
     {"store", "dir", TEXT, AT(store.dir), 0, 0, "/var/lib/bayplate", "database and crops"},
     {"store", "evidence_mb", INT, AT(store.evidence_mb), 1, 1048576, "2048",
@@ -88,7 +89,8 @@ static const struct option options[] = {
      "so is an \"unknown plate\""},
     {"lookup", "retry_s", INT, AT(lookup.retry_s), 1, 86400, "60",
      "pause after a failed look-up while the car is here"},
-    {"calendar", "listed", INT, AT(calendar.listed), DAYS, NULL, "days left at which 建档提醒 begins"},
+    {"calendar", "listed", INT, AT(calendar.listed), DAYS, NULL,
+     "days left at which 建档提醒 begins"},
     {"calendar", "first_call", INT, AT(calendar.first_call), DAYS, NULL, "首拨"},
     {"calendar", "quote", INT, AT(calendar.quote), DAYS, NULL, "报价促成"},
     {"calendar", "follow", INT, AT(calendar.follow), DAYS, NULL, "跟进"},
@@ -98,7 +100,8 @@ static const struct option options[] = {
 };
 
 #define OPTIONS ((int)(sizeof options / sizeof options[0]))
-_Static_assert(sizeof options / sizeof options[0] <= CONFIG_OPTIONS_MAX, "raise CONFIG_OPTIONS_MAX");
+_Static_assert(sizeof options / sizeof options[0] <= CONFIG_OPTIONS_MAX,
+               "raise CONFIG_OPTIONS_MAX");
 
 int config_option_find(const char *section, const char *key) {
   for (int i = 0; i < OPTIONS; i++) {
@@ -118,7 +121,8 @@ static bool one_slip(const char *a, const char *b) {
     return true;
   return (*a && strcmp(a + 1, b) == 0) || (*b && strcmp(a, b + 1) == 0) ||
          (*a && *b && strcmp(a + 1, b + 1) == 0) ||
-         (a[0] && a[1] && b[0] && b[1] && a[0] == b[1] && a[1] == b[0] && strcmp(a + 2, b + 2) == 0);
+         (a[0] && a[1] && b[0] && b[1] && a[0] == b[1] && a[1] == b[0] &&
+          strcmp(a + 2, b + 2) == 0);
 }
 
 const char *config_option_near(const char *section, const char *key) {

@@ -21,13 +21,15 @@ struct answer {
   struct policy_answer found;
 };
 
-// A plate that was asked for; its index + generation is the tag, so that no plate need be trusted from outside.
+// A plate that was asked for; its index + generation is the tag, so that no plate need be trusted
+// from outside.
 struct pending {
   bool used;
   char plate[PLATE_TEXT_MAX];
 };
 
-// A failed plate is left alone until then; kept here too, because a full disk must not lead to hammering.
+// A failed plate is left alone until then; kept here too, because a full disk must not lead to
+// hammering.
 struct pause {
   char plate[PLATE_TEXT_MAX];
   int64_t until_mono_ms;

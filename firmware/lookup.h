@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known about a plate: from the store when it is fresh enough, else asked of the policy gateway.
+// What is known about a plate: from the store when it is fresh enough, else asked of the policy
+// gateway.
 //
-// lookup_want and lookup_collect are for the one thread that writes the store. Answers arrive on the policy
-// client's thread and wait here until that thread collects them.
+// lookup_want and lookup_collect are for the one thread that writes the store. Answers arrive on
+// the policy client's thread and wait here until that thread collects them.
 #ifndef BAYPLATE_FIRMWARE_LOOKUP_H
 #define BAYPLATE_FIRMWARE_LOOKUP_H
 
@@ -11,7 +12,8 @@
 #include "firmware/store.h"
 #include "net/policy_config.h"
 
-#define LOOKUP_PENDING_MAX 256 // plates asked for and not yet collected; more wait for the next want
+#define LOOKUP_PENDING_MAX                                                                         \
+  256 // plates asked for and not yet collected; more wait for the next want
 
 struct lookup;
 
@@ -25,11 +27,13 @@ struct lookup_options {
 };
 
 BP_CHECK bool lookup_new(struct lookup **out, const struct lookup_options *options, struct err *e);
-// Cuts off what is under way; uncollected answers are lost (they are asked for again). NULL is fine.
+// Cuts off what is under way; uncollected answers are lost (they are asked for again). NULL is
+// fine.
 void lookup_free(struct lookup *l);
 
-// Makes sure that something fresh is known or being asked about a plate; call it again and again while the car is
-// here. Never waits for the network. A failed look-up is repeated after retry_ms at the earliest.
+// Makes sure that something fresh is known or being asked about a plate; call it again and again
+// while the car is here. Never waits for the network. A failed look-up is repeated after retry_ms
+// at the earliest.
 void lookup_want(struct lookup *l, const char *plate);
 
 // Writes the answers that came into the store and tells each plate whose knowledge changed.

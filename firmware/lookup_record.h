@@ -6,8 +6,8 @@
 #include "firmware/store_customer.h"
 #include "net/policy.h"
 
-// Keyed by `plate` (the one asked for). Of more policies than the store keeps, those that end last stay; texts too
-// long are cut at a whole character.
+// Keyed by `plate` (the one asked for). Of more policies than the store keeps, those that end last
+// stay; texts too long are cut at a whole character.
 void lookup_record(const char *plate, const struct policy_answer *answer, struct store_record *out);
 
 #endif

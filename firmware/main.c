@@ -137,12 +137,10 @@ static int serve(const struct config *c, const char *path) {
 }
 
 int main(int argc, char **argv) {
-  static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
-                                        {"check-config", no_argument, NULL, 'k'},
-                                        {"print-config", no_argument, NULL, 'p'},
-                                        {"version", no_argument, NULL, 'v'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option longs[] = {
+      {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
+      {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'v'},
+      {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
   const char *path = NULL;
   bool check = false;
   int o;

@@ -9,8 +9,9 @@
 
 struct terminal;
 
-// Starts every part. `config` is copied, `clock` must outlive the terminal. TZ must be set. Fails for what no
-// retry would mend: models, address in use, no memory. A camera, disk or gateway that is away does not fail it.
+// Starts every part. `config` is copied, `clock` must outlive the terminal. TZ must be set. Fails
+// for what no retry would mend: models, address in use, no memory. A camera, disk or gateway that
+// is away does not fail it.
 BP_CHECK bool terminal_new(struct terminal **out, const struct config *config,
                            const struct bp_clock *clock, struct err *e);
 // Stops within 2 s: nothing acknowledged is lost. NULL is fine.
@@ -22,8 +23,8 @@ int terminal_port(const struct terminal *t);
 // False when a thread made no progress for too long: the watchdog must not be fed.
 bool terminal_alive(struct terminal *t);
 
-// Takes over what can change while running: zone, directions, gaps, calendar, look-up ages. The rest waits for a
-// restart and is named in the log.
+// Takes over what can change while running: zone, directions, gaps, calendar, look-up ages. The
+// rest waits for a restart and is named in the log.
 void terminal_reload(struct terminal *t, const struct config *config);
 
 #endif

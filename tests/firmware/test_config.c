@@ -2,12 +2,12 @@
 #include "firmware/config.h"
 #include "firmware/config_option.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #define FAULTS 16
 
@@ -103,10 +103,10 @@ static void zones(void **state) {
 static void impossible_values(void **state) {
   (void)state;
   static const char *const bad[] = {
-      "[http]\nport = 80.5\n",   "[http]\nport = \n",          "[http]\nport = 0x50\n",
+      "[http]\nport = 80.5\n",    "[http]\nport = \n",          "[http]\nport = 0x50\n",
       "[camera]\nloop = maybe\n", "[visit]\ncertain = 7\n",     "[visit]\ncertain = nan\n",
-      "[log]\nlevel = loud\n",   "[calendar]\npush = 70\n",    "[calendar]\ndue_from = soon\n",
-      "[http]\ntls_cert = a\n",  "[store]\nevidence_mb = 0\n", "[vision]\nthreads = -1\n"};
+      "[log]\nlevel = loud\n",    "[calendar]\npush = 70\n",    "[calendar]\ndue_from = soon\n",
+      "[http]\ntls_cert = a\n",   "[store]\nevidence_mb = 0\n", "[vision]\nthreads = -1\n"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     struct config c;
     struct faults f;

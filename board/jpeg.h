@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// JPEG in and out by libjpeg-turbo.
+#ifndef BAYPLATE_BOARD_JPEG_H
+#define BAYPLATE_BOARD_JPEG_H
+
+#include "board/err.h"
+#include "board/frame.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Compresses BGR24 pixels (4:2:0, quality 1..100). *jpeg is malloc'ed for the caller. ERR_ARG,
+// ERR_NOMEM.
+BP_CHECK bool jpeg_encode_bgr(const uint8_t *bgr, int width, int height, int stride, int quality,
+                              uint8_t **jpeg, size_t *len, struct err *e);
+
+struct jpeg_decoder;
+BP_CHECK bool jpeg_decoder_new(struct jpeg_decoder **out, struct err *e);
+void jpeg_decoder_free(struct jpeg_decoder *d); // NULL is fine
+
+// Decodes into a new frame: FRAME_I420 (4:2:0 and 4:2:2 colour), FRAME_GRAY8 for grey pictures.
+// Times and seq are zero. ERR_FORMAT: not a JPEG, or cut short; ERR_LIMIT: beyond FRAME_SIDE_MAX or
+// FRAME_BYTES_MAX.
+BP_CHECK bool jpeg_decode(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len,
+                          struct frame **out, struct err *e);
+
+#endif
