@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware/analysis.h"
+
+#include "board/log.h"
+#include "board/metrics.h"
+#include "firmware/analysis_seed.h"
+#include "vision/analyser.h"
+#include "vision/detector.h"
+#include "vision/ocv.h"
+#include "vision/reader.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAKE_MS 200 // longest wait for a frame: how soon a stop and a car that is gone are noticed
+
+struct analysis {
+  const struct bp_clock *clock;
+  struct camera_feed *feed;
+  visit_event_fn *on_event;
+  void *ctx;
+  struct detector *detector;
+  struct reader *reader;
+  struct analyser *analyser;
+  pthread_t thread;
+  atomic_bool stop, ended;
+  atomic_int_least64_t last_step_ns;
+  struct {
+    struct metric *frames, *failed, *detector_runs, *reads, *step, *age;
+  } metric;
+};
+
+static struct image_view view_of(const struct frame *f) {
+  static const enum image_format formats[] = {
+      [FRAME_GRAY8] = IMAGE_GRAY8, [FRAME_BGR24] = IMAGE_BGR24, [FRAME_I420] = IMAGE_I420};
+  struct image_view v = {.format = formats[f->format], .width = f->width, .height = f->height};
+  for (int i = 0; i < 3; i++) {
+    v.plane[i] = f->plane[i];
+    v.stride[i] = f->stride[i];
+  }
+  return v;
+}
+
+static void show_stats(struct analysis *a, struct analyser_stats *last) {
+  struct analyser_stats now;
+  analyser_get_stats(a->analyser, &now);
+  metric_add(a->metric.detector_runs, (int64_t)(now.detector_runs - last->detector_runs));
+  metric_add(a->metric.reads, (int64_t)(now.reads - last->reads));
+  *last = now;
+}
+
+static void look(struct analysis *a, struct frame *f) {
+  struct image_view view = view_of(f);
+  struct err e;
+  int64_t begin = clock_mono_ns(a->clock);
+  if (!analyser_step(a->analyser, &view, f->mono_ns, a->on_event, a->ctx, &e)) {
+    metric_add(a->metric.failed, 1);
+    log_warn("analysis", "a frame could not be analysed: %s", e.text);
+  }
+  int64_t end = clock_mono_ns(a->clock);
+  metric_add(a->metric.frames, 1);
+  metric_observe_ns(a->metric.step, end - begin);
+  metric_observe_ns(a->metric.age, end - f->mono_ns);
+}
+
+static void *run(void *ctx) {
+  struct analysis *a = ctx;
+  struct analyser_stats stats = {0};
+  while (!atomic_load(&a->stop)) {
+    struct frame *f = NULL;
+    switch (camera_feed_take(a->feed, TAKE_MS, &f)) {
+    case FEED_FRAME:
+      look(a, f);
+      frame_unref(f);
+      show_stats(a, &stats);
+      break;
+    case FEED_LOST:
+      analyser_camera_lost(a->analyser);
+      break;
+    case FEED_ENDED:
+      atomic_store(&a->ended, true);
+      analyser_idle(a->analyser, clock_mono_ns(a->clock), a->on_event, a->ctx);
+      break;
+    case FEED_NOTHING:
+      analyser_idle(a->analyser, clock_mono_ns(a->clock), a->on_event, a->ctx);
+      break;
+    }
+    atomic_store(&a->last_step_ns, clock_mono_ns(a->clock));
+  }
+  return NULL;
+}
+
+static bool load(struct analysis *a, const struct analysis_options *o, struct err *e) {
+  const char *dir = o->config->vision.models[0] ? o->config->vision.models : BAYPLATE_MODEL_DIR;
+  ocv_set_threads(o->config->vision.threads);
+  if (!detector_new(&a->detector, dir, e) || !reader_new(&a->reader, dir, e))
+    return err_prefix(e, "models");
+  struct analyser_config config = o->config->visit;
+  if (!analysis_first_visit(o->store, &config.first_visit, e) ||
+      !analyser_new(&a->analyser, &config, a->detector, a->reader, e))
+    return false;
+  return analysis_seed(a->analyser, o->store, o->clock, config.same_car_gap_ns, e);
+}
+
+static void release(struct analysis *a) {
+  analyser_free(a->analyser);
+  reader_free(a->reader);
+  detector_free(a->detector);
+  free(a);
+}
+
+bool analysis_new(struct analysis **out, const struct analysis_options *options, struct err *e) {
+  struct analysis *a = calloc(1, sizeof *a);
+  if (!a)
+    return err_set(e, ERR_NOMEM, "no memory for the analysis");
+  a->clock = options->clock;
+  a->feed = options->feed;
+  a->on_event = options->on_event;
+  a->ctx = options->ctx;
+  a->metric.frames = metric_counter("bayplate_frames_analysed_total", NULL, "Frames looked at.");
+  a->metric.failed =
+      metric_counter("bayplate_frames_failed_total", NULL, "Frames that could not be analysed.");
+  a->metric.detector_runs =
+      metric_counter("bayplate_detector_runs_total", NULL, "Times the plate detector ran.");
+  a->metric.reads = metric_counter("bayplate_reads_total", NULL, "Plates read, one a frame.");
+  a->metric.step = metric_histogram("bayplate_analysis_seconds", NULL, "One frame's analysis.");
+  a->metric.age = metric_histogram("bayplate_frame_age_seconds", NULL,
+                                   "From a frame's time stamp to the end of its analysis.");
+  atomic_store(&a->last_step_ns, clock_mono_ns(a->clock));
+  if (!load(a, options, e)) {
+    release(a);
+    return false;
+  }
+  if (pthread_create(&a->thread, NULL, run, a) != 0) {
+    release(a);
+    return err_set(e, ERR_NOMEM, "the analysis thread cannot be started");
+  }
+  *out = a;
+  return true;
+}
+
+void analysis_free(struct analysis *a) {
+  if (!a)
+    return;
+  atomic_store(&a->stop, true);
+  (void)pthread_join(a->thread, NULL); // our own joinable thread: cannot fail
+  release(a);
+}
+
+int64_t analysis_last_step_ns(struct analysis *a) {
+  return atomic_load(&a->last_step_ns);
+}
+
+bool analysis_ended(struct analysis *a) {
+  return atomic_load(&a->ended);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware/status.h"
+
+#include "firmware/calendar.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct view {
+  struct camera_status camera;
+  struct store_status store;
+  bool evidence_bad;
+  char evidence_text[ERR_TEXT_MAX];
+  bool clock_trusted;
+};
+
+static void look(const struct status_sources *s, struct view *v) {
+  memset(v, 0, sizeof *v);
+  camera_feed_status(s->feed, &v->camera);
+  store_state(s->store, &v->store);
+  v->evidence_bad = arrivals_evidence_trouble(s->arrivals, v->evidence_text);
+  v->clock_trusted = clock_trusted(s->clock, s->clock_need_sync);
+}
+
+static json_t *text_or_null(const char *text) {
+  return text[0] ? json_string(text) : json_null();
+}
+
+static json_t *time_or_null(int64_t wall_ns) {
+  char iso[ISO_TIME_MAX];
+  if (wall_ns == 0)
+    return json_null();
+  iso_time(wall_ns / CLOCK_NS_PER_MS, iso);
+  return json_string(iso);
+}
+
+static bool print(json_t *root, char **json, struct err *e) {
+  *json = root ? json_dumps(root, JSON_COMPACT) : NULL;
+  json_decref(root);
+  return *json ? true : err_set(e, ERR_NOMEM, "no memory for the status");
+}
+
+bool status_json(const struct status_sources *s, char **json, struct err *e) {
+  struct view v;
+  look(s, &v);
+  char now[ISO_TIME_MAX];
+  iso_time(clock_wall_ns(s->clock) / CLOCK_NS_PER_MS, now);
+  json_t *root = json_pack(
+      "{s:s, s:[{s:s, s:s, s:o, s:o}], s:{s:b, s:o, s:i, s:o}, s:{s:b, s:o}, s:b, s:s}", "shop",
+      s->shop, "cameras", "name", s->camera_name, "state", camera_state_name(v.camera.state),
+      "last_frame", time_or_null(v.camera.last_frame_wall_ns), "error",
+      text_or_null(v.camera.error), "store", "ok", v.store.condition == STORE_OK, "error",
+      text_or_null(v.store.text), "unsaved", (int)v.store.unsaved, "set_aside",
+      text_or_null(v.store.set_aside), "evidence", "ok", !v.evidence_bad, "error",
+      text_or_null(v.evidence_bad ? v.evidence_text : ""), "clock_trusted", v.clock_trusted, "now",
+      now);
+  return print(root, json, e);
+}
+
+bool status_health(const struct status_sources *s, bool *ok, char **json, struct err *e) {
+  struct view v;
+  look(s, &v);
+  *ok = v.camera.state != CAMERA_OFFLINE && v.store.condition == STORE_OK && !v.evidence_bad;
+  json_t *root =
+      json_pack("{s:b, s:s, s:s, s:b, s:b, s:b}", "ok", *ok, "version", BAYPLATE_VERSION, "camera",
+                camera_state_name(v.camera.state), "store", v.store.condition == STORE_OK,
+                "evidence", !v.evidence_bad, "clock_trusted", v.clock_trusted);
+  return print(root, json, e);
+}
+
+// FNV-1a, 64 bit (draft-eastlake-fnv): only has to differ when the text does.
+static uint64_t mix(uint64_t h, const void *data, size_t n) {
+  const unsigned char *at = data;
+  for (size_t i = 0; i < n; i++)
+    h = (h ^ at[i]) * UINT64_C(0x100000001b3);
+  return h;
+}
+
+uint64_t status_digest(const struct status_sources *s) {
+  struct view v;
+  look(s, &v);
+  uint64_t h = UINT64_C(0xcbf29ce484222325);
+  h = mix(h, &v.camera.state, sizeof v.camera.state);
+  h = mix(h, v.camera.error, strlen(v.camera.error));
+  h = mix(h, &v.store.condition, sizeof v.store.condition);
+  h = mix(h, v.store.text, strlen(v.store.text));
+  h = mix(h, &v.store.unsaved, sizeof v.store.unsaved);
+  h = mix(h, &v.evidence_bad, sizeof v.evidence_bad);
+  h = mix(h, &v.clock_trusted, sizeof v.clock_trusted);
+  return h;
+}

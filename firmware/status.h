@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the terminal is: for the page's status line, for /healthz and for the log when it changes.
+#ifndef BAYPLATE_FIRMWARE_STATUS_H
+#define BAYPLATE_FIRMWARE_STATUS_H
+
+#include "board/camera_feed.h"
+#include "board/clock.h"
+#include "board/err.h"
+#include "firmware/arrivals.h"
+#include "firmware/store.h"
+
+// What is looked at; all must outlive the calls.
+struct status_sources {
+  const struct bp_clock *clock;
+  bool clock_need_sync;
+  const char *camera_name;
+  struct camera_feed *feed;
+  struct store *store;
+  struct arrivals *arrivals;
+  const char *shop;
+};
+
+// {"shop","cameras":[{"name","state","last_frame","error"}],"store":{"ok","error","unsaved","set_aside"},
+//  "evidence":{"ok","error"},"clock_trusted","now"}. *json is malloc'ed.
+BP_CHECK bool status_json(const struct status_sources *s, char **json, struct err *e);
+
+// {"ok","version","camera","store","evidence","clock_trusted"}: words only, no personal data. *ok is false when the
+// camera is offline, visits are not saved or crops cannot be written.
+BP_CHECK bool status_health(const struct status_sources *s, bool *ok, char **json, struct err *e);
+
+// A number that changes whenever something a person should see changes (not the time).
+uint64_t status_digest(const struct status_sources *s);
+
+#endif

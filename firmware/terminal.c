@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware/terminal.h"
+
+#include "board/log.h"
+#include "board/metrics.h"
+#include "firmware/analysis.h"
+#include "firmware/api.h"
+#include "firmware/api_store.h"
+#include "firmware/arrivals.h"
+#include "firmware/auth.h"
+#include "firmware/auth_store.h"
+#include "firmware/evidence.h"
+#include "firmware/status.h"
+#include "firmware/store.h"
+#include "firmware/store_visit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define STALLED_NS (20 * CLOCK_NS_PER_S) // a thread without a step for so long hangs
+#define HOUR_MS (INT64_C(3600) * 1000)
+#define MB (UINT64_C(1) << 20)
+
+struct terminal {
+  struct config config;
+  const struct bp_clock *clock;
+  struct store *store, *reader; // reader: for the pages
+  struct evidence *evidence;
+  struct camera_feed *feed;
+  struct arrivals *arrivals;
+  struct analysis *analysis;
+  struct auth *auth;
+  struct api_store *api_store;
+  struct api *api;
+  struct status_sources status;
+  uint64_t digest; // of the last status told; arrivals thread only
+  atomic_int_least64_t last_tick_ns;
+  struct {
+    struct metric *camera_up, *dropped, *store_ok;
+    uint64_t seen_dropped;
+  } metric;
+};
+
+static void on_visit(void *ctx, const struct visit_event *event) {
+  struct terminal *t = ctx;
+  arrivals_post(t->arrivals, event);
+}
+
+static void on_card(void *ctx, uint64_t rev, const char *json) {
+  struct terminal *t = ctx;
+  api_publish_card(t->api, rev, json);
+}
+
+// On the arrivals thread, every ARRIVALS_TICK_MS.
+static void on_tick(void *ctx) {
+  struct terminal *t = ctx;
+  struct camera_status camera;
+  struct store_status store;
+  atomic_store(&t->last_tick_ns, clock_mono_ns(t->clock));
+  camera_feed_status(t->feed, &camera);
+  store_state(t->store, &store);
+  metric_set(t->metric.camera_up, camera.state == CAMERA_ONLINE);
+  metric_set(t->metric.store_ok, store.condition == STORE_OK);
+  metric_add(t->metric.dropped, (int64_t)(camera.dropped - t->metric.seen_dropped));
+  t->metric.seen_dropped = camera.dropped;
+  uint64_t digest = status_digest(&t->status);
+  if (digest != t->digest)
+    api_status_changed(t->api);
+  t->digest = digest;
+}
+
+static bool tell_status(void *ctx, char **json, struct err *e) {
+  return status_json(&((struct terminal *)ctx)->status, json, e);
+}
+
+static bool tell_health(void *ctx, bool *ok, char **json, struct err *e) {
+  return status_health(&((struct terminal *)ctx)->status, ok, json, e);
+}
+
+static void make_dir(const char *dir) {
+  if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+    log_error("store", "%s cannot be made: %s", dir, strerror(errno));
+}
+
+static bool open_store(struct terminal *t, struct err *e) {
+  char path[STORE_PATH_MAX], crops[STORE_PATH_MAX];
+  const char *dir = t->config.store.dir;
+  make_dir(dir);
+  (void)snprintf(path, sizeof path, "%s/bayplate.db", dir); // dir is at most CONFIG_PATH_MAX
+  (void)snprintf(crops, sizeof crops, "%s/evidence", dir);
+  const struct store_options so = {.path = path,
+                                   .wall_ms = clock_wall_ns(t->clock) / CLOCK_NS_PER_MS};
+  const struct evidence_options eo = {.dir = crops,
+                                      .budget_bytes = (uint64_t)t->config.store.evidence_mb * MB,
+                                      .reserve_bytes = (uint64_t)t->config.store.reserve_mb * MB};
+  if (!store_open(&t->store, &so, e) || !store_open_reader(&t->reader, t->store, e))
+    return err_prefix(e, "store");
+  struct store_status st;
+  store_state(t->store, &st);
+  if (st.condition != STORE_OK)
+    log_error("store", "%s", st.text);
+  if (st.set_aside[0])
+    log_error("store", "the database was damaged; it was set aside as %s", st.set_aside);
+  return evidence_open(&t->evidence, &eo, e) || err_prefix(e, "evidence");
+}
+
+static bool start_camera(struct terminal *t, struct err *e) {
+  struct camera_feed_config fc = {.offline_ms = t->config.camera.offline_ms};
+  memcpy(fc.camera.source, t->config.camera.source, sizeof fc.camera.source);
+  fc.camera.fast = t->config.camera.fast;
+  fc.camera.loop = t->config.camera.loop;
+  fc.camera.clock = t->clock;
+  return camera_feed_new(&t->feed, &fc, e) || err_prefix(e, "camera");
+}
+
+static bool start_arrivals(struct terminal *t, struct err *e) {
+  const struct arrivals_options o = {
+      .clock = t->clock,
+      .store = t->store,
+      .evidence = t->evidence,
+      .policy = t->config.policy_enabled ? &t->config.policy : NULL,
+      .found_ttl_ms = t->config.lookup.found_hours * HOUR_MS,
+      .unknown_ttl_ms = t->config.lookup.unknown_hours * HOUR_MS,
+      .retry_ms = (int64_t)t->config.lookup.retry_s * 1000,
+      .calendar = &t->config.calendar,
+      .clock_need_sync = t->config.shop.clock_need_sync,
+      .camera = t->config.camera.name,
+      .announce = on_card,
+      .tick = on_tick,
+      .ctx = t};
+  return arrivals_new(&t->arrivals, &o, e);
+}
+
+static void cards_context(void *ctx, struct card_context *out) {
+  arrivals_card_context(((struct terminal *)ctx)->arrivals, out);
+}
+
+static bool start_page(struct terminal *t, struct err *e) {
+  struct api_options o = {.clock = t->clock,
+                          .address = t->config.http.address,
+                          .port = t->config.http.port,
+                          .tls_cert = t->config.http.tls_cert,
+                          .tls_key = t->config.http.tls_key,
+                          .shop_name = t->config.shop.name};
+  if (!store_visit_rev(t->store, &o.newest_rev, e))
+    return false;
+  if (!auth_store_open(&t->auth, t->store, t->clock, e))
+    return err_prefix(e, "sign-in");
+  if (!api_store_new(&t->api_store, t->reader, t->evidence, cards_context, t, e))
+    return false;
+  o.auth = t->auth;
+  api_store_deps(t->api_store, &o.deps);
+  o.deps.status_json = tell_status;
+  o.deps.health_json = tell_health;
+  return api_new(&t->api, &o, e) || err_prefix(e, "page");
+}
+
+static bool write_port(const struct terminal *t, struct err *e) {
+  const char *path = t->config.http.port_file;
+  if (path[0] == '\0')
+    return true;
+  FILE *f = fopen(path, "we");
+  if (!f)
+    return err_errno(e, errno, "http.port_file %s", path);
+  bool ok = fprintf(f, "%d\n", api_port(t->api)) > 0;
+  if (fclose(f) != 0 || !ok)
+    return err_errno(e, errno, "http.port_file %s", path);
+  return true;
+}
+
+bool terminal_new(struct terminal **out, const struct config *config, const struct bp_clock *clock,
+                  struct err *e) {
+  struct terminal *t = calloc(1, sizeof *t);
+  if (!t)
+    return err_set(e, ERR_NOMEM, "no memory");
+  t->config = *config;
+  t->clock = clock;
+  t->metric.camera_up = metric_gauge("bayplate_camera_up", NULL, "1 while frames come.");
+  t->metric.store_ok = metric_gauge("bayplate_store_ok", NULL, "1 while visits are saved.");
+  t->metric.dropped =
+      metric_counter("bayplate_frames_dropped_total", NULL, "Frames pushed out by newer ones.");
+  atomic_store(&t->last_tick_ns, clock_mono_ns(clock));
+  if (!open_store(t, e) || !start_camera(t, e))
+    goto fail;
+  t->status = (struct status_sources){.clock = clock,
+                                      .clock_need_sync = config->shop.clock_need_sync,
+                                      .camera_name = t->config.camera.name,
+                                      .feed = t->feed,
+                                      .store = t->store,
+                                      .shop = t->config.shop.name};
+  if (!start_arrivals(t, e))
+    goto fail;
+  t->status.arrivals = t->arrivals;
+  if (!start_page(t, e) || !write_port(t, e))
+    goto fail;
+  const struct analysis_options ao = {.config = &t->config,
+                                      .clock = clock,
+                                      .feed = t->feed,
+                                      .store = t->store,
+                                      .on_event = on_visit,
+                                      .ctx = t};
+  if (!analysis_new(&t->analysis, &ao, e))
+    goto fail;
+  *out = t;
+  return true;
+fail:
+  terminal_free(t);
+  return false;
+}
+
+// Against the way of the data: no part speaks to one that is gone.
+void terminal_free(struct terminal *t) {
+  if (!t)
+    return;
+  analysis_free(t->analysis);
+  arrivals_free(t->arrivals);
+  api_free(t->api);
+  api_store_free(t->api_store);
+  auth_free(t->auth);
+  camera_feed_free(t->feed);
+  evidence_free(t->evidence);
+  store_close(t->reader);
+  store_close(t->store);
+  free(t);
+}
+
+int terminal_port(const struct terminal *t) {
+  return api_port(t->api);
+}
+
+bool terminal_alive(struct terminal *t) {
+  int64_t now = clock_mono_ns(t->clock);
+  return now - analysis_last_step_ns(t->analysis) < STALLED_NS &&
+         now - atomic_load(&t->last_tick_ns) < STALLED_NS;
+}
+
+void terminal_reload(struct terminal *t, const struct config *config) {
+  (void)t;
+  (void)config;
+}
