@@ -22,6 +22,7 @@ struct arrivals {
   pthread_cond_t filled, emptied;
   struct arrival queue[ARRIVALS_QUEUE];
   unsigned head, count;
+  bool started; // the caller's thread only
   bool stop, answers;
   bool trouble;
   char trouble_text[ERR_TEXT_MAX];
@@ -270,20 +271,21 @@ bool arrivals_new(struct arrivals **out, const struct arrivals_options *options,
                                     .ctx = a};
   if (!lookup_new(&a->lookup, &lo, e))
     goto err_free;
-  if (pthread_create(&a->thread, NULL, run, a) != 0) {
-    err_set(e, ERR_NOMEM, "the arrivals thread cannot be started");
-    goto err_lookup;
-  }
   *out = a;
   return true;
-err_lookup:
-  lookup_free(a->lookup);
 err_free:
   pthread_cond_destroy(&a->filled);
   pthread_cond_destroy(&a->emptied);
   pthread_mutex_destroy(&a->lock);
   free(a);
   return false;
+}
+
+bool arrivals_start(struct arrivals *a, struct err *e) {
+  if (pthread_create(&a->thread, NULL, run, a) != 0)
+    return err_set(e, ERR_NOMEM, "the arrivals thread cannot be started");
+  a->started = true;
+  return true;
 }
 
 void arrivals_post(struct arrivals *a, const struct visit_event *event) {
@@ -307,7 +309,8 @@ void arrivals_free(struct arrivals *a) {
   a->stop = true;
   pthread_cond_signal(&a->filled);
   pthread_mutex_unlock(&a->lock);
-  (void)pthread_join(a->thread, NULL); // our own joinable thread: cannot fail
+  if (a->started)
+    (void)pthread_join(a->thread, NULL); // our own joinable thread: cannot fail
   lookup_free(a->lookup);
   pthread_cond_destroy(&a->filled);
   pthread_cond_destroy(&a->emptied);

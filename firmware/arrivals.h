@@ -34,9 +34,12 @@ struct arrivals_options {
   void *ctx;
 };
 
-// Starts the thread. Everything in options must outlive the arrivals.
+// Everything in options must outlive the arrivals. Nothing happens before arrivals_start.
 BP_CHECK bool arrivals_new(struct arrivals **out, const struct arrivals_options *options,
                            struct err *e);
+
+// Starts the thread: once, when those it calls back are ready.
+BP_CHECK bool arrivals_start(struct arrivals *a, struct err *e);
 
 // Takes one event (its crop is copied). Waits while the queue is full: a visit is never dropped.
 void arrivals_post(struct arrivals *a, const struct visit_event *event);

@@ -5,6 +5,7 @@
 #define BAYPLATE_FIRMWARE_STORE_CUSTOMER_H
 
 #include "firmware/store.h"
+#include "net/policy.h" // enum policy_kind, policy_kind_name: link bp_net
 #include "vision/plate.h"
 
 #define STORE_NAME_MAX 128 // bytes of UTF-8 with the NUL
@@ -19,8 +20,6 @@
 #define STORE_POLICIES_MAX 8 // of one vehicle at a time
 
 enum store_source { STORE_BY_LOOKUP, STORE_BY_IMPORT, STORE_BY_PERSON };
-
-enum policy_kind { POLICY_COMPULSORY, POLICY_COMMERCIAL }; // 交强险, 商业险
 
 // Fields of a record, for corrections and reports of change.
 enum store_field {
@@ -82,8 +81,5 @@ BP_CHECK bool store_record_count(struct store *s, int64_t *vehicles, struct err 
 // Erases a vehicle with its policies and cached answer, and its customer when no other vehicle is
 // his. ERR_NOT_FOUND.
 BP_CHECK bool store_record_erase(struct store *s, const char *plate, struct err *e);
-
-const char *policy_kind_name(enum policy_kind k); // "compulsory" "commercial"
-bool policy_kind_parse(const char *name, enum policy_kind *out);
 
 #endif

@@ -196,7 +196,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   if (!start_arrivals(t, e))
     goto fail;
   t->status.arrivals = t->arrivals;
-  if (!start_page(t, e) || !write_port(t, e))
+  if (!start_page(t, e) || !write_port(t, e) || !arrivals_start(t->arrivals, e))
     goto fail;
   const struct analysis_options ao = {.config = &t->config,
                                       .clock = clock,
