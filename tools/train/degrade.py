@@ -146,7 +146,7 @@ def place(w, h, px, rng, flat):
     """Quad of a w x h plate seen with height about px: yaw, pitch, roll. Origin at its centre."""
     c = np.array([[-w, -h], [w, -h], [w, h], [-w, h]], np.float64) / 2
     c = np.hstack([c, np.zeros((4, 1))]) / h
-    lim = np.deg2rad([4, 12, 4] if flat else [22, 48, 14])
+    lim = np.deg2rad([8, 30, 9] if flat else [22, 48, 14])
     p, y, r = rng.uniform(-1, 1, 3) * lim * (rng.random(3) ** 0.5)
     rx = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
     ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
@@ -178,8 +178,8 @@ def photograph(art, double, rng, patches=None):
     """One 128x32 BGR crop of this artwork (RGB uint8), degraded at random."""
     h, w = art.shape[:2]
     a = light(age(art.astype(np.float32), rng), rng)
-    box = not double and rng.random() < 0.3  # no corners known: an upright box squeezed into the crop
-    width = float(np.exp(rng.uniform(np.log(60), np.log(260))))
+    box = rng.random() < (0.15 if double else 0.3)  # no corners known: an upright box squeezed into the crop
+    width = float(np.exp(rng.uniform(np.log(75 if double else 60), np.log(300 if double else 260))))
     px = max(13.0, width * h / w)
     q = place(w, h, px, rng, flat=box)
     lo, hi = q.min(0), q.max(0)
@@ -196,8 +196,9 @@ def photograph(art, double, rng, patches=None):
     on = cv2.warpPerspective(np.ones((sh, sw), np.float32), m, (int(size[0]), int(size[1])))[..., None]
     s = camera(tone(scene * (1 - on) + top * on, rng), rng, px)[..., ::-1]
     if box:
-        x0, y0 = q.min(0) - rng.uniform(-0.03, 0.22, 2) * px
-        x1, y1 = q.max(0) + rng.uniform(-0.03, 0.22, 2) * px
+        loose = 0.05 if double else 0.22  # a loose box would put the cut between the lines into one of them
+        x0, y0 = q.min(0) - rng.uniform(-0.03, loose, 2) * px
+        x1, y1 = q.max(0) + rng.uniform(-0.03, loose, 2) * px
         q = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     else:
         q = jitter(q, px, rng)
