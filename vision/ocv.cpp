@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only C++ of the project. Every entry point catches everything; cv::Mat never leaves this file.
+extern "C" {
+#include "board/err.h"
+#include "vision/plate.h"
+}
+#include "vision/ocv.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include <opencv2/core.hpp>
+#include <opencv2/dnn.hpp>
+#include <opencv2/imgproc.hpp>
+#pragma GCC diagnostic pop
+
+namespace {
+
+constexpr int kWarpFactorMax = 16; // a plate of 2048 pixels is still sampled at every pixel
+
+// OpenCV's texts hold file names of its own source and line breaks; the first line is what a person can use.
+bool fail(struct err *e, const char *what, const std::exception &x) {
+  if (dynamic_cast<const std::bad_alloc *>(&x) != nullptr)
+    return err_set(e, ERR_NOMEM, "%s: out of memory", what);
+  const char *text = x.what();
+  size_t n = std::min<size_t>(std::strcspn(text, "\n"), 200);
+  return err_set(e, ERR_FORMAT, "%s: OpenCV: %.*s", what, static_cast<int>(n), text);
+}
+
+// Runs f and turns whatever it throws into an error.
+template <typename F> bool guarded(struct err *e, const char *what, F f) noexcept {
+  try {
+    return f();
+  } catch (const std::exception &x) {
+    return fail(e, what, x);
+  } catch (...) {
+    return err_set(e, ERR_FORMAT, "%s: unknown failure inside OpenCV", what);
+  }
+}
+
+// OpenCV prints its errors to stderr as well as throwing them; ours are logged once, by the caller.
+int quiet(int, const char *, const char *, const char *, int, void *) {
+  return 0;
+}
+
+cv::Mat plane(const image_view *v, int i, int width, int height, int channels) {
+  return cv::Mat(height, width, CV_8UC(channels), const_cast<uint8_t *>(v->plane[i]),
+                 static_cast<size_t>(v->stride[i]));
+}
+
+bool rect_check(const image_view *v, const image_rect *r, cv::Rect *out, struct err *e) {
+  *out = cv::Rect(0, 0, v->width, v->height);
+  if (!r)
+    return true;
+  if (r->width < 1 || r->height < 1 || r->x < 0 || r->y < 0 || r->x > v->width - r->width ||
+      r->y > v->height - r->height)
+    return err_set(e, ERR_ARG, "rectangle %d,%d %dx%d does not lie in a picture of %dx%d", r->x,
+                   r->y, r->width, r->height, v->width, v->height);
+  *out = cv::Rect(r->x, r->y, r->width, r->height);
+  return true;
+}
+
+} // namespace
+
+struct ocv_net {
+  cv::dnn::Net net;
+  std::string name;
+  std::vector<std::string> outputs;
+  std::string input;
+  std::vector<cv::Mat> results;
+};
+
+struct ocv_work {
+  cv::Mat yuv, bgr, small, warped;
+};
+
+// Writes the rectangle as BGR into w->bgr, or lets `out` point at the source where it is BGR already.
+static void bgr_of(ocv_work *w, const image_view *v, const cv::Rect &r, cv::Mat *out) {
+  if (v->format == IMAGE_BGR24) {
+    *out = plane(v, 0, v->width, v->height, 3)(r);
+  } else if (v->format == IMAGE_GRAY8) {
+    cv::cvtColor(plane(v, 0, v->width, v->height, 1)(r), w->bgr, cv::COLOR_GRAY2BGR);
+    *out = w->bgr;
+  } else {
+    // cvtColor wants one block Y, U, V with even sides: cut to even, copy the planes, convert, cut to the rectangle.
+    int x0 = r.x & ~1, y0 = r.y & ~1;
+    int cw = (r.x + r.width - x0 + 1) / 2, ch = (r.y + r.height - y0 + 1) / 2;
+    int yw = 2 * cw, yh = 2 * ch;
+    w->yuv.create(yh * 3 / 2, yw, CV_8UC1);
+    for (int y = 0; y < yh; y++) {
+      const uint8_t *from = v->plane[0] + static_cast<size_t>(std::min(y0 + y, v->height - 1)) *
+                                              static_cast<size_t>(v->stride[0]);
+      uint8_t *to = w->yuv.ptr<uint8_t>(y);
+      int have = std::min(yw, v->width - x0);
+      std::memcpy(to, from + x0, static_cast<size_t>(have));
+      if (have < yw)
+        to[have] = to[have - 1]; // odd width: the last column again
+    }
+    uint8_t *to = w->yuv.ptr<uint8_t>(yh);
+    for (int p = 1; p <= 2; p++) {
+      for (int y = 0; y < ch; y++, to += cw)
+        std::memcpy(to,
+                    v->plane[p] +
+                        static_cast<size_t>(y0 / 2 + y) * static_cast<size_t>(v->stride[p]) +
+                        x0 / 2,
+                    static_cast<size_t>(cw));
+    }
+    cv::cvtColor(w->yuv, w->bgr, cv::COLOR_YUV2BGR_I420);
+    *out = w->bgr(cv::Rect(r.x - x0, r.y - y0, r.width, r.height));
+  }
+}
+
+extern "C" bool image_check(const struct image_view *v, struct err *e) {
+  if (!v)
+    return err_set(e, ERR_ARG, "no picture given");
+  if (v->width < 1 || v->height < 1)
+    return err_set(e, ERR_ARG, "picture of %dx%d pixels has no pixels", v->width, v->height);
+  if (v->width > IMAGE_SIDE_MAX || v->height > IMAGE_SIDE_MAX)
+    return err_set(e, ERR_LIMIT, "picture of %dx%d pixels is larger than %d on a side", v->width,
+                   v->height, IMAGE_SIDE_MAX);
+  int planes = 1, need = v->width;
+  switch (v->format) {
+  case IMAGE_GRAY8:
+    break;
+  case IMAGE_BGR24:
+    need = 3 * v->width;
+    break;
+  case IMAGE_I420:
+    planes = 3;
+    break;
+  default:
+    return err_set(e, ERR_ARG, "picture format %d is unknown", static_cast<int>(v->format));
+  }
+  for (int i = 0; i < planes; i++) {
+    int row = i == 0 ? need : (v->width + 1) / 2;
+    if (!v->plane[i] || v->stride[i] < row)
+      return err_set(e, ERR_ARG, "picture plane %d: missing, or a stride of %d below %d bytes", i,
+                     v->stride[i], row);
+  }
+  return true;
+}
+
+extern "C" bool ocv_net_new(struct ocv_net **out, const void *onnx, size_t bytes,
+                            const struct ocv_net_config *c, struct err *e) {
+  if (!out || !onnx || !c)
+    return err_set(e, ERR_ARG, "ocv_net_new: nothing given");
+  *out = nullptr;
+  if (c->version != OCV_VERSION)
+    return err_set(e, ERR_ARG, "ocv_net_config of version %u, this build knows %u", c->version,
+                   OCV_VERSION);
+  if (!c->name || !c->input || c->outputs < 1 || c->outputs > OCV_OUTPUTS_MAX)
+    return err_set(e, ERR_ARG, "ocv_net_config: name, input or outputs (%d) impossible",
+                   c->outputs);
+  if (bytes == 0 || bytes > OCV_MODEL_BYTES_MAX)
+    return err_set(e, ERR_LIMIT, "%s: %zu bytes, must be 1 to %u", c->name, bytes,
+                   OCV_MODEL_BYTES_MAX);
+  return guarded(e, c->name, [&] {
+    cv::redirectError(quiet);
+    auto n = std::make_unique<ocv_net>();
+    n->name = c->name;
+    n->input = c->input;
+    n->net = cv::dnn::readNetFromONNX(static_cast<const char *>(onnx), bytes);
+    if (n->net.empty())
+      return err_set(e, ERR_FORMAT, "%s: holds no network", c->name);
+    n->net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+    n->net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+    for (int i = 0; i < c->outputs; i++) {
+      if (!c->output[i] || n->net.getLayerId(c->output[i]) < 0)
+        return err_set(e, ERR_FORMAT, "%s: has no output named \"%s\"", c->name,
+                       c->output[i] ? c->output[i] : "");
+      n->outputs.emplace_back(c->output[i]);
+    }
+    *out = n.release();
+    return true;
+  });
+}
+
+extern "C" void ocv_net_free(struct ocv_net *net) {
+  delete net;
+}
+
+extern "C" bool ocv_net_forward(struct ocv_net *net, const float *blob, int channels, int height,
+                                int width, struct ocv_tensor *outputs, int n, struct err *e) {
+  if (!net || !blob || !outputs)
+    return err_set(e, ERR_ARG, "ocv_net_forward: nothing given");
+  const char *name = net->name.c_str();
+  if (n != static_cast<int>(net->outputs.size()))
+    return err_set(e, ERR_ARG, "%s: %d outputs asked for, %zu configured", name, n,
+                   net->outputs.size());
+  if (channels < 1 || channels > 4 || height < 1 || width < 1 || height > OCV_INPUT_SIDE_MAX ||
+      width > OCV_INPUT_SIDE_MAX)
+    return err_set(e, ERR_ARG, "%s: input of %dx%dx%d impossible", name, channels, height, width);
+  for (int i = 0; i < n; i++) {
+    if (outputs[i].version != OCV_VERSION || !outputs[i].data)
+      return err_set(e, ERR_ARG, "%s: output %d has no memory or another version", name, i);
+  }
+  return guarded(e, name, [&] {
+    const int shape[4] = {1, channels, height, width};
+    cv::Mat in(4, shape, CV_32F, const_cast<float *>(blob));
+    net->net.setInput(in, net->input);
+    net->net.forward(net->results, net->outputs);
+    for (int i = 0; i < n; i++) {
+      const cv::Mat &m = net->results[static_cast<size_t>(i)];
+      ocv_tensor *t = &outputs[i];
+      if (m.dims > OCV_DIMS_MAX || m.type() != CV_32F || !m.isContinuous())
+        return err_set(e, ERR_FORMAT, "%s: output \"%s\" is no float tensor of up to %d dimensions",
+                       name, net->outputs[static_cast<size_t>(i)].c_str(), OCV_DIMS_MAX);
+      if (m.total() > t->capacity)
+        return err_set(e, ERR_LIMIT, "%s: output \"%s\" has %zu values, there is room for %zu",
+                       name, net->outputs[static_cast<size_t>(i)].c_str(), m.total(), t->capacity);
+      t->dims = m.dims;
+      for (int d = 0; d < m.dims; d++)
+        t->shape[d] = m.size[d];
+      std::memcpy(t->data, m.ptr<float>(), m.total() * sizeof(float));
+    }
+    return true;
+  });
+}
+
+extern "C" bool ocv_set_threads(int n, struct err *e) {
+  if (n < 1 || n > 64)
+    return err_set(e, ERR_ARG, "%d threads: must be 1 to 64", n);
+  return guarded(e, "threads", [&] {
+    cv::setNumThreads(n);
+    return true;
+  });
+}
+
+extern "C" bool ocv_work_new(struct ocv_work **out, struct err *e) {
+  *out = new (std::nothrow) ocv_work;
+  return *out ? true : err_set(e, ERR_NOMEM, "scratch pictures: out of memory");
+}
+
+extern "C" void ocv_work_free(struct ocv_work *w) {
+  delete w;
+}
+
+extern "C" bool ocv_to_bgr(struct ocv_work *w, const struct image_view *src,
+                           const struct image_rect *rect, uint8_t *dst, int stride,
+                           size_t dst_bytes, struct err *e) {
+  cv::Rect r;
+  if (!w || !dst)
+    return err_set(e, ERR_ARG, "ocv_to_bgr: nothing given");
+  if (!image_check(src, e) || !rect_check(src, rect, &r, e))
+    return false;
+  if (stride < 3 * r.width ||
+      dst_bytes < static_cast<size_t>(stride) * static_cast<size_t>(r.height))
+    return err_set(e, ERR_LIMIT, "%dx%d pixels do not fit into %zu bytes of stride %d", r.width,
+                   r.height, dst_bytes, stride);
+  return guarded(e, "colour conversion", [&] {
+    cv::Mat m, to(r.height, r.width, CV_8UC3, dst, static_cast<size_t>(stride));
+    bgr_of(w, src, r, &m);
+    m.copyTo(to);
+    return true;
+  });
+}
+
+extern "C" bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
+                              const struct image_rect *rect, const struct ocv_letterbox *box,
+                              float *blob, size_t blob_floats, struct err *e) {
+  cv::Rect r;
+  if (!w || !box || !blob || box->version != OCV_VERSION)
+    return err_set(e, ERR_ARG, "ocv_letterbox: nothing given, or another version");
+  if (!image_check(src, e) || !rect_check(src, rect, &r, e))
+    return false;
+  if (box->in_width < 1 || box->in_height < 1 || box->width < box->in_width ||
+      box->height < box->in_height || box->width > OCV_INPUT_SIDE_MAX ||
+      box->height > OCV_INPUT_SIDE_MAX)
+    return err_set(e, ERR_ARG, "letterbox of %dx%d in %dx%d impossible", box->in_width,
+                   box->in_height, box->width, box->height);
+  const size_t area = static_cast<size_t>(box->width) * static_cast<size_t>(box->height);
+  if (blob_floats < 3 * area)
+    return err_set(e, ERR_LIMIT, "letterbox needs %zu floats, there is room for %zu", 3 * area,
+                   blob_floats);
+  return guarded(e, "letterbox", [&] {
+    cv::Mat m;
+    bgr_of(w, src, r, &m);
+    bool smaller = box->in_width <= r.width && box->in_height <= r.height;
+    cv::resize(m, w->small, cv::Size(box->in_width, box->in_height), 0, 0,
+               smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
+    const float grey = static_cast<float>(box->pad) / 255.0f;
+    for (int y = 0; y < box->height; y++) {
+      float *b = blob + static_cast<size_t>(y) * static_cast<size_t>(box->width);
+      float *g = b + area, *rr = g + area;
+      int n = y < box->in_height ? box->in_width : 0;
+      const uint8_t *p = n ? w->small.ptr<uint8_t>(y) : nullptr;
+      for (int x = 0; x < n; x++, p += 3) {
+        b[x] = static_cast<float>(p[0]) * (1.0f / 255.0f);
+        g[x] = static_cast<float>(p[1]) * (1.0f / 255.0f);
+        rr[x] = static_cast<float>(p[2]) * (1.0f / 255.0f);
+      }
+      std::fill(b + n, b + box->width, grey);
+      std::fill(g + n, g + box->width, grey);
+      std::fill(rr + n, rr + box->width, grey);
+    }
+    return true;
+  });
+}
+
+extern "C" bool ocv_warp(struct ocv_work *w, const struct image_view *src, const struct quad *q,
+                         int width, int height, uint8_t *dst, int stride, size_t dst_bytes,
+                         struct err *e) {
+  if (!w || !q || !dst)
+    return err_set(e, ERR_ARG, "ocv_warp: nothing given");
+  if (!image_check(src, e))
+    return false;
+  if (width < 1 || height < 1 || width > 1024 || height > 1024 || stride < 3 * width ||
+      dst_bytes < static_cast<size_t>(stride) * static_cast<size_t>(height))
+    return err_set(e, ERR_LIMIT, "%dx%d pixels do not fit into %zu bytes of stride %d", width,
+                   height, dst_bytes, stride);
+  for (int i = 0; i < 4; i++) {
+    if (!(std::fabs(q->corner[i].x) < 4.0f * IMAGE_SIDE_MAX) ||
+        !(std::fabs(q->corner[i].y) < 4.0f * IMAGE_SIDE_MAX))
+      return err_set(e, ERR_ARG, "corner %d lies far outside any picture", i);
+  }
+  return guarded(e, "rectification", [&] {
+    // Only the plate and its surroundings are converted, not the frame.
+    float x0, y0, x1, y1;
+    quad_bounds(q, &x0, &y0, &x1, &y1);
+    int left = std::clamp(static_cast<int>(std::floor(x0)) - 2, 0, src->width - 1);
+    int top = std::clamp(static_cast<int>(std::floor(y0)) - 2, 0, src->height - 1);
+    int right = std::clamp(static_cast<int>(std::ceil(x1)) + 3, left + 1, src->width);
+    int bottom = std::clamp(static_cast<int>(std::ceil(y1)) + 3, top + 1, src->height);
+    cv::Mat m;
+    bgr_of(w, src, cv::Rect(left, top, right - left, bottom - top), &m);
+    int k = 2;
+    while (k < kWarpFactorMax && static_cast<float>(k * width) < quad_width(q))
+      k *= 2;
+    cv::Point2f from[4], to[4];
+    const float ox = static_cast<float>(left), oy = static_cast<float>(top);
+    const float bw = static_cast<float>(k * width), bh = static_cast<float>(k * height);
+    for (int i = 0; i < 4; i++) {
+      from[i] = cv::Point2f(q->corner[i].x - ox, q->corner[i].y - oy);
+      to[i] = cv::Point2f(i == 1 || i == 2 ? bw - 0.5f : -0.5f, i >= 2 ? bh - 0.5f : -0.5f);
+    }
+    cv::warpPerspective(m, w->warped, cv::getPerspectiveTransform(from, to),
+                        cv::Size(k * width, k * height), cv::INTER_LINEAR, cv::BORDER_REPLICATE);
+    cv::Mat out(height, width, CV_8UC3, dst, static_cast<size_t>(stride));
+    cv::resize(w->warped, out, out.size(), 0, 0, cv::INTER_AREA);
+    return true;
+  });
+}
+
+extern "C" bool ocv_luma(struct ocv_work *w, const struct image_view *src, int width, int height,
+                         uint8_t *dst, size_t dst_bytes, struct err *e) {
+  if (!w || !dst || width < 1 || height < 1 ||
+      dst_bytes < static_cast<size_t>(width) * static_cast<size_t>(height))
+    return err_set(e, ERR_LIMIT, "%dx%d luma does not fit into %zu bytes", width, height,
+                   dst_bytes);
+  if (!image_check(src, e))
+    return false;
+  return guarded(e, "luma", [&] {
+    cv::Mat out(height, width, CV_8UC1, dst);
+    const bool smaller = width <= src->width && height <= src->height;
+    const int how = smaller ? cv::INTER_AREA : cv::INTER_LINEAR;
+    if (src->format == IMAGE_BGR24) {
+      cv::resize(plane(src, 0, src->width, src->height, 3), w->small, out.size(), 0, 0, how);
+      cv::cvtColor(w->small, out, cv::COLOR_BGR2GRAY);
+    } else {
+      cv::resize(plane(src, 0, src->width, src->height, 1), out, out.size(), 0, 0, how);
+    }
+    return true;
+  });
+}
+
+extern "C" float ocv_quad_overlap(const struct quad *a, const struct quad *b) {
+  float area = 0.0f;
+  (void)guarded(nullptr, "overlap", [&] {
+    std::vector<cv::Point2f> pa, pb, both;
+    for (int i = 0; i < 4; i++) {
+      pa.emplace_back(a->corner[i].x, a->corner[i].y);
+      pb.emplace_back(b->corner[i].x, b->corner[i].y);
+    }
+    if (cv::isContourConvex(pa) && cv::isContourConvex(pb))
+      area = cv::intersectConvexConvex(pa, pb, both);
+    return true;
+  });
+  return area;
+}
