@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plate detector: a fully convolutional network whose maps give each plate's centre and four corners.
-// vision/models/detector.md specifies the maps. Not thread-safe: one thread uses one detector.
+// The plate detector: a fully convolutional network whose maps give each plate's centre and four
+// corners. vision/models/detector.md specifies the maps. Not thread-safe: one thread uses one
+// detector.
 #ifndef BAYPLATE_VISION_DETECTOR_H
 #define BAYPLATE_VISION_DETECTOR_H
 
@@ -19,28 +20,28 @@ struct detection {
   float double_score; // 0..1: probability that the plate has two lines
 };
 
-struct detector_stats {
-  double convert_ms, net_ms, decode_ms; // of the last call
-};
-
-// Reads detector.json and detector.onnx from a model directory and runs the network once, so that the first frame is
-// as fast as the others. A file that is missing, damaged, or of another format is named in the error.
+// Reads detector.json and detector.onnx from a model directory and runs the network once, so that
+// the first frame is as fast as the others. A file that is missing, damaged, or of another format
+// is named in the error.
 BP_CHECK bool detector_new(struct detector **out, const char *model_dir, struct err *e);
 void detector_free(struct detector *d); // NULL is fine
 
-// Smallest score reported (default: the one of detector.json). Tracking may want lower scores than alerts.
+// Smallest score reported (default: the one of detector.json). Tracking may want lower scores than
+// alerts.
 void detector_set_threshold(struct detector *d, float score);
-// Longest side of the network's input for detector_find() in pixels, 64..2048 (default: the one of detector.json).
+// Longest side of the network's input for detector_find() in pixels, 64..2048 (default: the one of
+// detector.json).
 void detector_set_input(struct detector *d, int pixels);
 
-// Plates of one video frame, one scale, best first, overlaps suppressed. rect: look only there (NULL: everywhere);
-// plates are given in the frame's pixels all the same. out: DETECTIONS_MAX entries of the caller; n: how many were
-// found. No plate is no error.
+// Plates of one video frame, one scale, best first, overlaps suppressed. rect: look only there
+// (NULL: everywhere); plates are given in the frame's pixels all the same. out: DETECTIONS_MAX
+// entries of the caller; n: how many were found. No plate is no error.
 BP_CHECK bool detector_find(struct detector *d, const struct image_view *frame,
                             const struct image_rect *rect, struct detection *out, int *n,
                             struct err *e);
 
-// The same for a still picture of any size, looked at in several scales: slower, finds small and huge plates.
+// The same for a still picture of any size, looked at in several scales: slower, finds small and
+// huge plates.
 BP_CHECK bool detector_find_still(struct detector *d, const struct image_view *picture,
                                   struct detection *out, int *n, struct err *e);
 

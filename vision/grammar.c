@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each type is a few patterns; a position of a pattern is a class of symbols. Sources: GA 36-2018 tables 1, 2 and 6 for
-// civil plates, GB/T 34666 style WJ plates, the military's two letters and five figures.
+// Each type is a few patterns; a position of a pattern is a class of symbols. Sources: GA 36-2018
+// tables 1, 2 and 6 for civil plates, GB/T 34666 style WJ plates, the military's two letters and
+// five figures.
 #include "vision/grammar.h"
 
 #include <string.h>
@@ -15,27 +16,34 @@ static const char *const symbols[GRAMMAR_SYMBOLS] = {
 
 enum { FIRST_SPECIAL = 31, FIRST_DIGIT = 40, FIRST_LETTER = 50 };
 
-// A pattern's characters: p province, L letter, d digit, s digit or letter, e the letters of new energy cars,
-// m first letter of the military, and the symbols 使领港澳学挂警应急 and W J X S Z 粤 themselves.
+// A pattern's characters: p province, L letter, d digit, s digit or letter, e the letters of new
+// energy cars, m first letter of the military, and the symbols 使领港澳学挂警应急 and W J X S Z 粤
+// themselves.
 struct pattern {
   enum plate_type type;
-  int limit; // most letters among the `s`; 2 in the standard, which the oldest plates and free choice keep too
+  int limit; // most letters among the `s`; 2 in the standard, which the oldest plates and free
+             // choice keep too
   const char *text;
 };
 
 // Plates that owners choose (自编自选) may hold up to three letters in five; more is not issued.
 static const struct pattern patterns[] = {
-    {PLATE_BLUE, 3, "pLsssss"},     {PLATE_GREEN, 1, "pLesdddd"},   {PLATE_GREEN_LARGE, 0, "pLddddde"},
-    {PLATE_YELLOW, 3, "pLsssss"},   {PLATE_YELLOW, 3, "pLssss学"},  {PLATE_YELLOW2, 3, "pLsssss"},
-    {PLATE_YELLOW2, 3, "pLssss挂"}, {PLATE_WHITE, 3, "pLssss警"},   {PLATE_WHITE, 0, "pXdddd应急"},
-    {PLATE_WHITE, 0, "pSdddd应急"}, {PLATE_WHITE, 1, "WJpdddds"},   {PLATE_WHITE, 0, "WJddddd"},
-    {PLATE_WHITE, 0, "mLddddd"},    {PLATE_WHITE2, 1, "WJpdddds"},  {PLATE_WHITE2, 0, "mLddddd"},
-    {PLATE_BLACK, 0, "使dddddd"},   {PLATE_BLACK, 0, "dddddd使"},   {PLATE_BLACK, 0, "pLdddd领"},
-    {PLATE_BLACK, 3, "粤Zssss港"},  {PLATE_BLACK, 3, "粤Zssss澳"},  {PLATE_BLACK, 3, "pLsssss"},
+    {PLATE_BLUE, 3, "pLsssss"},         {PLATE_GREEN, 1, "pLesdddd"},
+    {PLATE_GREEN_LARGE, 0, "pLddddde"}, {PLATE_YELLOW, 3, "pLsssss"},
+    {PLATE_YELLOW, 3, "pLssss学"},      {PLATE_YELLOW2, 3, "pLsssss"},
+    {PLATE_YELLOW2, 3, "pLssss挂"},     {PLATE_WHITE, 3, "pLssss警"},
+    {PLATE_WHITE, 0, "pXdddd应急"},     {PLATE_WHITE, 0, "pSdddd应急"},
+    {PLATE_WHITE, 1, "WJpdddds"},       {PLATE_WHITE, 0, "WJddddd"},
+    {PLATE_WHITE, 0, "mLddddd"},        {PLATE_WHITE2, 1, "WJpdddds"},
+    {PLATE_WHITE2, 0, "mLddddd"},       {PLATE_BLACK, 0, "使dddddd"},
+    {PLATE_BLACK, 0, "dddddd使"},       {PLATE_BLACK, 0, "pLdddd领"},
+    {PLATE_BLACK, 3, "粤Zssss港"},      {PLATE_BLACK, 3, "粤Zssss澳"},
+    {PLATE_BLACK, 3, "pLsssss"},
 };
 #define PATTERNS ((int)(sizeof patterns / sizeof *patterns))
 
-static const char energy[] = "ABCDEFGHJK"; // GA 36-2018 and the orders after it: D and F first, then the rest
+static const char energy[] =
+    "ABCDEFGHJK"; // GA 36-2018 and the orders after it: D and F first, then the rest
 static const char military[] = "ABCDEGHJKLNSVYZ";
 
 const char *grammar_symbol(int index) {
@@ -191,9 +199,11 @@ unsigned grammar_types(const char *text) {
   return types;
 }
 
-// --- typed input ------------------------------------------------------------------------------------------------
+// --- typed input
+// ------------------------------------------------------------------------------------------------
 
-// What people type between the letter and the serial; spaces of all widths; invisible marks that come with pasting.
+// What people type between the letter and the serial; spaces of all widths; invisible marks that
+// come with pasting.
 static const char *const skipped[] = {
     " ",
     "\t",
@@ -241,14 +251,15 @@ static char plain_at(const char *text, size_t *bytes) {
   return (char)c;
 }
 
-// O and I stand on no plate: people mean 0 and 1. Where only a letter may stand there is no such reading.
+// O and I stand on no plate: people mean 0 and 1. Where only a letter may stand there is no such
+// reading.
 static int symbol_typed(char c) {
   const char text[2] = {c == 'O' ? '0' : c == 'I' ? '1' : c, '\0'};
   return c ? grammar_symbol_at(text, NULL) : -1;
 }
 
 bool grammar_normalise(const char *typed, char *out) {
-  uint8_t s[PLATE_SYMBOLS_MAX];
+  uint8_t s[PLATE_SYMBOLS_MAX] = {0};
   int n = 0;
   out[0] = '\0';
   const char *at = typed;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may stand on a Chinese plate (GA 36-2018). Texts are UTF-8, canonical: no dot, no spaces, capitals.
+// What may stand on a Chinese plate (GA 36-2018). Texts are UTF-8, canonical: no dot, no spaces,
+// capitals.
 #ifndef BAYPLATE_VISION_GRAMMAR_H
 #define BAYPLATE_VISION_GRAMMAR_H
 
@@ -9,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Every symbol that stands on a plate: 31 provinces, 使领港澳学挂警应急, digits, letters without I and O.
+// Every symbol that stands on a plate: 31 provinces, 使领港澳学挂警应急, digits, letters without I
+// and O.
 #define GRAMMAR_SYMBOLS 74
 #define GRAMMAR_PROVINCES 31
 #define GRAMMAR_TEXT_INPUT_MAX 128 // bytes of typed text that grammar_normalise() looks at
@@ -21,18 +23,22 @@ struct grammar_mask {
 
 // The symbol with an index 0..GRAMMAR_SYMBOLS-1 as UTF-8. Never NULL; "" for an index out of range.
 const char *grammar_symbol(int index);
-// Index of the symbol that starts `text`; its length in bytes goes to *bytes (may be NULL). -1: none does.
+// Index of the symbol that starts `text`; its length in bytes goes to *bytes (may be NULL). -1:
+// none does.
 int grammar_symbol_at(const char *text, size_t *bytes);
-// Splits text into symbol indices (at most `max`). -1: text holds something that stands on no plate, or is longer.
+// Splits text into symbol indices (at most `max`). -1: text holds something that stands on no
+// plate, or is longer.
 int grammar_split(const char *text, uint8_t *symbols, int max);
-// Joins n symbol indices; out holds PLATE_TEXT_MAX bytes. false: an index is out of range or n > PLATE_SYMBOLS_MAX.
+// Joins n symbol indices; out holds PLATE_TEXT_MAX bytes. false: an index is out of range or n >
+// PLATE_SYMBOLS_MAX.
 bool grammar_join(const uint8_t *symbols, int n, char *out);
 
 // May these n symbols be the beginning of a plate of this type (PLATE_UNKNOWN: of any type)?
 bool grammar_prefix(enum plate_type type, const uint8_t *symbols, int n);
 // Are they a whole plate of this type (PLATE_UNKNOWN: of any type)?
 bool grammar_complete(enum plate_type type, const uint8_t *symbols, int n);
-// Which symbols may come after this beginning? Empty if none or if the beginning itself is impossible.
+// Which symbols may come after this beginning? Empty if none or if the beginning itself is
+// impossible.
 struct grammar_mask grammar_next(enum plate_type type, const uint8_t *symbols, int n);
 bool grammar_mask_has(const struct grammar_mask *m, int symbol);
 
@@ -41,14 +47,15 @@ bool grammar_valid(enum plate_type type, const char *text);
 // Bit (1 << type) for each type that text can stand on; 0: not a plate.
 unsigned grammar_types(const char *text);
 
-// Typed input to canonical text: full-width forms, lower case, spaces and the dots · • ・ . are understood, I and O
-// are read as 1 and 0 where letters cannot stand or never do. out holds PLATE_TEXT_MAX bytes. true: the result is a
-// valid plate. false: out holds what is left after cleaning (a search for a part of a plate can use it), or "" when
-// the input has symbols that stand on no plate or is too long.
+// Typed input to canonical text: full-width forms, lower case, spaces and the dots · • ・ . are
+// understood, I and O are read as 1 and 0 where letters cannot stand or never do. out holds
+// PLATE_TEXT_MAX bytes. true: the result is a valid plate. false: out holds what is left after
+// cleaning (a search for a part of a plate can use it), or "" when the input has symbols that stand
+// on no plate or is too long.
 bool grammar_normalise(const char *typed, char *out);
 
-// The way people write it: 粤A·12345, 粤B·D12345, WJ京·1234X; a text that is no plate is copied. out holds
-// PLATE_DISPLAY_MAX bytes.
+// The way people write it: 粤A·12345, 粤B·D12345, WJ京·1234X; a text that is no plate is copied.
+// out holds PLATE_DISPLAY_MAX bytes.
 #define PLATE_DISPLAY_MAX 40
 void grammar_display(const char *text, char *out);
 

@@ -10,47 +10,56 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MODEL_FORMAT 1            // "format" that this build reads
+struct ocv_net;
+
+#define MODEL_FORMAT 1 // "format" that this build reads
 #define MODEL_NAME_MAX 64
 #define MODEL_PATH_MAX 1024
 #define MODEL_JSON_BYTES_MAX (1u << 20)
-#define MODEL_CLASSES_MAX 128     // symbols of a reader, the blank among them
+#define MODEL_CLASSES_MAX 128 // symbols of a reader, the blank among them
 #define MODEL_TYPES_MAX 16
-#define MODEL_STEPS_MAX 64        // time steps of a reader
+#define MODEL_STEPS_MAX 64 // time steps of a reader
+#define MODEL_WIDTHS_MAX 8 // scales of the detector's pyramid
 
 struct reader_model {
   char version[MODEL_NAME_MAX];
-  int width, height;               // of its input, pixels
-  int symbols;                     // without the blank, which is class 0
-  int symbol[MODEL_CLASSES_MAX];   // class 1 + i is grammar symbol symbol[i]; -1: one the grammar does not know
+  int width, height;             // of its input, pixels
+  int symbols;                   // without the blank, which is class 0
+  int symbol[MODEL_CLASSES_MAX]; // class 1 + i is grammar symbol symbol[i]; -1: one the grammar
+                                 // does not know
   int types;
   enum plate_type type[MODEL_TYPES_MAX];
-  float temperature;               // of the text's logits
-  float upper;                     // share of a double-line plate's height that is its upper line
-  int upper_width;                 // columns of the input that the upper line gets
-  float calibration[2];            // confidence = sigmoid(a * logit(p) + b); 1, 0: as it is
+  float temperature; // of the text's logits
+  float upper;       // share of a double-line plate's height that is its upper line
+  int upper_width;   // columns of the input that the upper line gets
 };
 
 struct detector_model {
   char version[MODEL_NAME_MAX];
-  int stride;          // input pixels a cell
-  float unit;          // input pixels: width of a plate whose log_width is 0
+  int stride;   // input pixels a cell
+  int multiple; // the input's sides are multiples of it
+  float unit;   // input pixels: width of a plate whose log_width is 0
   float log_min, log_max;
-  float threshold;     // smallest centre score reported
-  float overlap;       // intersection over union of two quads that are one plate
-  float inside;        // part of the smaller one that lies in the better one
-  int input;           // longest side for video, pixels
-  int pad;             // grey of the padding
-  int widths;          // pyramid for stills: longest sides, pixels
-  int width[8];
+  float threshold; // smallest centre score reported
+  float overlap;   // intersection over union of two quads that are one plate
+  float inside;    // part of the smaller one that lies in the better one
+  int input;       // longest side for video, pixels
+  int pad;         // grey of the padding
+  int widths;      // pyramid for stills: longest sides, pixels
+  int width[MODEL_WIDTHS_MAX];
 };
 
-// Both read DIR/<name>.json. Errors name the file and the field; another format is refused by its number.
+// Both read DIR/<name>.json. Errors name the file and the field; another format is refused by its
+// number.
 BP_CHECK bool model_load_reader(struct reader_model *m, const char *dir, struct err *e);
 BP_CHECK bool model_load_detector(struct detector_model *m, const char *dir, struct err *e);
 
 // Reads DIR/name whole. *data is the caller's to free(). Empty files and files over max are errors.
 BP_CHECK bool model_read_file(const char *dir, const char *name, size_t max, uint8_t **data,
                               size_t *bytes, struct err *e);
+
+// Loads DIR/file as a network with the input "image" and these outputs; errors name the file.
+BP_CHECK bool model_load_net(struct ocv_net **out, const char *dir, const char *file,
+                             const char *const *outputs, int n, struct err *e);
 
 #endif

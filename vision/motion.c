@@ -9,16 +9,16 @@
 
 enum { W = MOTION_WIDTH, H = MOTION_HEIGHT, N = W * H };
 
-#define NOISE_FLOOR 7.0f          // grey levels: below this nothing is a change, however quiet the sensor
-#define NOISE_TIMES 4.5f          // a change is this many times the mean difference of quiet pixels
-#define FRONT_EXTRA 5.0f          // the background is older than the last frame: more may have drifted
-#define MOVING_PART 0.002f        // of the zone: 29 cells of the whole frame
-#define THING_PART 0.006f         // of the frame: smaller things in front of the background are not told
-#define SCENE_PART 0.60f          // of the frame changing in one frame is no car
-#define BACKGROUND_NS 5000000000  // time constant at which the background follows slow light
-#define GHOST_EDGE 0.6f           // outline this much weaker than the background's: nothing stands there
-#define GAIN_BINS 256             // histogram of ratios; bin 128 is ratio 1
-#define GAIN_DARK 12              // darker cells say nothing about the exposure
+#define NOISE_FLOOR 7.0f   // grey levels: below this nothing is a change, however quiet the sensor
+#define NOISE_TIMES 4.5f   // a change is this many times the mean difference of quiet pixels
+#define FRONT_EXTRA 5.0f   // the background is older than the last frame: more may have drifted
+#define MOVING_PART 0.002f // of the zone: 29 cells of the whole frame
+#define THING_PART 0.006f  // of the frame: smaller things in front of the background are not told
+#define SCENE_PART 0.60f   // of the frame changing in one frame is no car
+#define BACKGROUND_NS 5000000000 // time constant at which the background follows slow light
+#define GHOST_EDGE 0.6f // outline this much weaker than the background's: nothing stands there
+#define GAIN_BINS 256   // histogram of ratios; bin 128 is ratio 1
+#define GAIN_DARK 12    // darker cells say nothing about the exposure
 
 struct motion {
   struct zone zone;
@@ -31,7 +31,8 @@ struct motion {
   uint8_t raw[N], now[N], last[N];
   float back[N];
   uint8_t changed[N], front[N], tmp[N];
-  int64_t still_since[N]; // a cell in front of the background has not moved since; 0: it is background
+  int64_t
+      still_since[N]; // a cell in front of the background has not moved since; 0: it is background
   uint8_t label[N];
   int16_t stack[N];
 };
@@ -71,15 +72,15 @@ static void blur3(const uint8_t *in, uint8_t *out) {
                   *r2 = in + (y < H - 1 ? y + 1 : y) * W;
     for (int x = 0; x < W; x++) {
       const int a = x > 0 ? x - 1 : 0, b = x < W - 1 ? x + 1 : x;
-      const int s = r0[a] + 2 * r0[x] + r0[b] + 2 * (r1[a] + 2 * r1[x] + r1[b]) + r2[a] +
-                    2 * r2[x] + r2[b];
+      const int s =
+          r0[a] + 2 * r0[x] + r0[b] + 2 * (r1[a] + 2 * r1[x] + r1[b]) + r2[a] + 2 * r2[x] + r2[b];
       out[y * W + x] = (uint8_t)((s + 8) / 16);
     }
   }
 }
 
-// Median of now / reference over the frame: how much brighter the whole picture became. A car covers less than half
-// of it, so it does not count; the camera's exposure does.
+// Median of now / reference over the frame: how much brighter the whole picture became. A car
+// covers less than half of it, so it does not count; the camera's exposure does.
 static float gain_between(const uint8_t *now, const uint8_t *last, const float *back) {
   int histogram[GAIN_BINS] = {0}, n = 0;
   for (int i = 0; i < N; i++) {
@@ -170,18 +171,16 @@ static struct thing fill(struct motion *m, int start, uint8_t label) {
   return t;
 }
 
-// A still thing whose outline is in the background but not in the picture has left: the background shows it yet.
+// A still thing whose outline is in the background but not in the picture has left: the background
+// shows it yet.
 static bool is_ghost(const struct thing *t) {
   return t->moving * 20 < t->area && t->edge_now < GHOST_EDGE * t->edge_back;
 }
 
 static void keep_box(struct motion_result *out, const struct thing *t) {
-  const struct motion_box b = {(float)t->x0 / W,
-                               (float)t->y0 / H,
-                               (float)(t->x1 + 1) / W,
-                               (float)(t->y1 + 1) / H,
-                               (float)t->area / N,
-                               (float)t->moving / (float)t->area};
+  const struct motion_box b = {(float)t->x0 / W,       (float)t->y0 / H,
+                               (float)(t->x1 + 1) / W, (float)(t->y1 + 1) / H,
+                               (float)t->area / N,     (float)t->moving / (float)t->area};
   int i = out->boxes < MOTION_BOXES_MAX ? out->boxes++ : MOTION_BOXES_MAX;
   if (i == MOTION_BOXES_MAX && out->box[--i].area >= b.area)
     return;
@@ -210,7 +209,8 @@ static void find_things(struct motion *m, struct motion_result *out) {
   }
 }
 
-// Slow light changes flow into the background; what stands still for MOTION_ABSORB_NS becomes part of it.
+// Slow light changes flow into the background; what stands still for MOTION_ABSORB_NS becomes part
+// of it.
 static void follow(struct motion *m, float gain, int64_t t_ns) {
   const float dt = (float)(t_ns - m->last_ns) / (float)BACKGROUND_NS;
   const float a = dt <= 0.0f ? 0.0f : dt > 0.5f ? 0.5f : dt;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Motion gate: does anything move, and where does something stand that was not there before? Works on a small grey
-// picture, robust to exposure changes and sensor noise. Deterministic; memory only at motion_new().
+// Motion gate: does anything move, and where does something stand that was not there before? Works
+// on a small grey picture, robust to exposure changes and sensor noise. Deterministic; memory only
+// at motion_new().
 #ifndef BAYPLATE_VISION_MOTION_H
 #define BAYPLATE_VISION_MOTION_H
 
@@ -10,7 +11,8 @@
 
 #include <stdint.h>
 
-#define MOTION_WIDTH 160 // the small picture; its height is MOTION_HEIGHT whatever the frame's aspect
+#define MOTION_WIDTH                                                                               \
+  160 // the small picture; its height is MOTION_HEIGHT whatever the frame's aspect
 #define MOTION_HEIGHT 90
 #define MOTION_BOXES_MAX 8
 
@@ -36,9 +38,10 @@ struct motion_result {
 BP_CHECK bool motion_new(struct motion **out, const struct zone *zone, struct err *e);
 void motion_free(struct motion *m); // NULL is fine
 
-// Looks at the next frame (any size or format; the size may change). t_ns: its monotonic time, which decides how fast
-// a thing that stays still becomes background (MOTION_ABSORB_NS). The first frame after motion_new() or
-// motion_reset() is the background: `scene_changed` is set, nothing moves.
+// Looks at the next frame (any size or format; the size may change). t_ns: its monotonic time,
+// which decides how fast a thing that stays still becomes background (MOTION_ABSORB_NS). The first
+// frame after motion_new() or motion_reset() is the background: `scene_changed` is set, nothing
+// moves.
 #define MOTION_ABSORB_NS (60 * INT64_C(1000000000))
 BP_CHECK bool motion_step(struct motion *m, const struct image_view *frame, int64_t t_ns,
                           struct motion_result *out, struct err *e);

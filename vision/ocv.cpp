@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only C++ of the project. Every entry point catches everything; cv::Mat never leaves this file.
+// The only C++ of the project. Every entry point catches everything; cv::Mat never leaves this
+// file.
 extern "C" {
 #include "board/err.h"
 #include "vision/plate.h"
@@ -26,7 +27,8 @@ namespace {
 
 constexpr int kWarpFactorMax = 16; // a plate of 2048 pixels is still sampled at every pixel
 
-// OpenCV's texts hold file names of its own source and line breaks; the first line is what a person can use.
+// OpenCV's texts hold file names of its own source and line breaks; the first line is what a person
+// can use.
 bool fail(struct err *e, const char *what, const std::exception &x) {
   if (dynamic_cast<const std::bad_alloc *>(&x) != nullptr)
     return err_set(e, ERR_NOMEM, "%s: out of memory", what);
@@ -82,7 +84,8 @@ struct ocv_work {
   cv::Mat yuv, bgr, small, warped;
 };
 
-// Writes the rectangle as BGR into w->bgr, or lets `out` point at the source where it is BGR already.
+// Writes the rectangle as BGR into w->bgr, or lets `out` point at the source where it is BGR
+// already.
 static void bgr_of(ocv_work *w, const image_view *v, const cv::Rect &r, cv::Mat *out) {
   if (v->format == IMAGE_BGR24) {
     *out = plane(v, 0, v->width, v->height, 3)(r);
@@ -90,7 +93,8 @@ static void bgr_of(ocv_work *w, const image_view *v, const cv::Rect &r, cv::Mat 
     cv::cvtColor(plane(v, 0, v->width, v->height, 1)(r), w->bgr, cv::COLOR_GRAY2BGR);
     *out = w->bgr;
   } else {
-    // cvtColor wants one block Y, U, V with even sides: cut to even, copy the planes, convert, cut to the rectangle.
+    // cvtColor wants one block Y, U, V with even sides: cut to even, copy the planes, convert, cut
+    // to the rectangle.
     int x0 = r.x & ~1, y0 = r.y & ~1;
     int cw = (r.x + r.width - x0 + 1) / 2, ch = (r.y + r.height - y0 + 1) / 2;
     int yw = 2 * cw, yh = 2 * ch;
@@ -264,8 +268,8 @@ extern "C" bool ocv_to_bgr(struct ocv_work *w, const struct image_view *src,
 }
 
 extern "C" bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
-                              const struct image_rect *rect, const struct ocv_letterbox *box,
-                              float *blob, size_t blob_floats, struct err *e) {
+                              const struct image_rect *rect, const struct ocv_box *box, float *blob,
+                              size_t blob_floats, struct err *e) {
   cv::Rect r;
   if (!w || !box || !blob || box->version != OCV_VERSION)
     return err_set(e, ERR_ARG, "ocv_letterbox: nothing given, or another version");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenCV core, imgproc and dnn behind a C interface. No exception crosses it, nothing of OpenCV's is handed out:
-// results are copied into memory of the caller, whose size is always given and checked.
+// OpenCV core, imgproc and dnn behind a C interface. No exception crosses it, nothing of OpenCV's
+// is handed out: results are copied into memory of the caller, whose size is always given and
+// checked.
 #ifndef BAYPLATE_VISION_OCV_H
 #define BAYPLATE_VISION_OCV_H
 
@@ -16,21 +17,22 @@
 extern "C" {
 #endif
 
-#define OCV_VERSION 1        // first member of each versioned struct; others are refused
-#define OCV_OUTPUTS_MAX 4    // outputs of a network
-#define OCV_DIMS_MAX 4       // dimensions of a tensor
+#define OCV_VERSION 1     // first member of each versioned struct; others are refused
+#define OCV_OUTPUTS_MAX 4 // outputs of a network
+#define OCV_DIMS_MAX 4    // dimensions of a tensor
 #define OCV_MODEL_BYTES_MAX (256u << 20)
 #define OCV_INPUT_SIDE_MAX 4096 // a network's input, pixels
 
-// --- networks -----------------------------------------------------------------------------------------------------
+// --- networks
+// -----------------------------------------------------------------------------------------------------
 
 struct ocv_net;
 
 struct ocv_net_config {
-  uint32_t version;         // OCV_VERSION
-  const char *name;         // of the file, for errors
-  const char *input;        // name of the only input
-  int outputs;              // 1..OCV_OUTPUTS_MAX
+  uint32_t version;  // OCV_VERSION
+  const char *name;  // of the file, for errors
+  const char *input; // name of the only input
+  int outputs;       // 1..OCV_OUTPUTS_MAX
   const char *output[OCV_OUTPUTS_MAX];
 };
 
@@ -43,49 +45,53 @@ struct ocv_tensor {
   size_t capacity; // floats
 };
 
-// An ONNX network from memory; the bytes are not needed afterwards. ERR_FORMAT: it is none, or lacks an output.
+// An ONNX network from memory; the bytes are not needed afterwards. ERR_FORMAT: it is none, or
+// lacks an output.
 BP_CHECK bool ocv_net_new(struct ocv_net **out, const void *onnx, size_t bytes,
                           const struct ocv_net_config *config, struct err *e);
 void ocv_net_free(struct ocv_net *net); // NULL is fine
 
-// Runs the network on one 1 x channels x height x width blob and copies the outputs, in the order of the
-// configuration. ERR_LIMIT: an output is larger than its capacity.
+// Runs the network on one 1 x channels x height x width blob and copies the outputs, in the order
+// of the configuration. ERR_LIMIT: an output is larger than its capacity.
 BP_CHECK bool ocv_net_forward(struct ocv_net *net, const float *blob, int channels, int height,
                               int width, struct ocv_tensor *outputs, int n, struct err *e);
 
 // Threads OpenCV may use in the whole program, 1..64.
 BP_CHECK bool ocv_set_threads(int n, struct err *e);
 
-// --- pictures -----------------------------------------------------------------------------------------------------
+// --- pictures
+// -----------------------------------------------------------------------------------------------------
 
 // Scratch pictures that keep their memory between calls. One thread uses one of them.
 struct ocv_work;
 BP_CHECK bool ocv_work_new(struct ocv_work **out, struct err *e);
 void ocv_work_free(struct ocv_work *w); // NULL is fine
 
-// Is this a picture that the functions below accept (format, size up to IMAGE_SIDE_MAX, planes, strides)?
+// Is this a picture that the functions below accept (format, size up to IMAGE_SIDE_MAX, planes,
+// strides)?
 BP_CHECK bool image_check(const struct image_view *v, struct err *e);
 
-// Copies a rectangle (NULL: all) as BGR24 rows of `stride` bytes; dst holds rect height * stride bytes.
+// Copies a rectangle (NULL: all) as BGR24 rows of `stride` bytes; dst holds rect height * stride
+// bytes.
 BP_CHECK bool ocv_to_bgr(struct ocv_work *w, const struct image_view *src,
                          const struct image_rect *rect, uint8_t *dst, int stride, size_t dst_bytes,
                          struct err *e);
 
-// Scales a rectangle (NULL: all) to in_width x in_height (area averaging when smaller), puts it at the top left of a
-// width x height picture filled with grey `pad`, and writes it as planar B, G, R floats of value / 255.
-// blob holds 3 * width * height floats.
-struct ocv_letterbox {
+// Scales a rectangle (NULL: all) to in_width x in_height (area averaging when smaller), puts it at
+// the top left of a width x height picture filled with grey `pad`, and writes it as planar B, G, R
+// floats of value / 255. blob holds 3 * width * height floats.
+struct ocv_box {
   uint32_t version; // OCV_VERSION
   int in_width, in_height, width, height;
   uint8_t pad;
 };
 BP_CHECK bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
-                            const struct image_rect *rect, const struct ocv_letterbox *box,
-                            float *blob, size_t blob_floats, struct err *e);
+                            const struct image_rect *rect, const struct ocv_box *box, float *blob,
+                            size_t blob_floats, struct err *e);
 
-// Rectifies a quad (pixel centres, clockwise from top left) to width x height BGR24: sampled at twice the size or, for
-// large plates, as finely as the picture has pixels, then area-averaged. Outside the frame the edge is repeated.
-// dst holds height * stride bytes.
+// Rectifies a quad (pixel centres, clockwise from top left) to width x height BGR24: sampled at
+// twice the size or, for large plates, as finely as the picture has pixels, then area-averaged.
+// Outside the frame the edge is repeated. dst holds height * stride bytes.
 BP_CHECK bool ocv_warp(struct ocv_work *w, const struct image_view *src, const struct quad *q,
                        int width, int height, uint8_t *dst, int stride, size_t dst_bytes,
                        struct err *e);

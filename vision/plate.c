@@ -5,9 +5,11 @@
 #include <string.h>
 
 static const char *const names[PLATE_TYPE_COUNT] = {
-    [PLATE_UNKNOWN] = "unknown",         [PLATE_BLUE] = "blue",     [PLATE_GREEN] = "green",
-    [PLATE_GREEN_LARGE] = "green_large", [PLATE_YELLOW] = "yellow", [PLATE_YELLOW2] = "yellow2",
-    [PLATE_WHITE] = "white",             [PLATE_WHITE2] = "white2", [PLATE_BLACK] = "black",
+    [PLATE_UNKNOWN] = "unknown", [PLATE_BLUE] = "blue",
+    [PLATE_GREEN] = "green",     [PLATE_GREEN_LARGE] = "green_large",
+    [PLATE_YELLOW] = "yellow",   [PLATE_YELLOW2] = "yellow2",
+    [PLATE_WHITE] = "white",     [PLATE_WHITE2] = "white2",
+    [PLATE_BLACK] = "black",
 };
 
 const char *plate_type_name(enum plate_type type) {

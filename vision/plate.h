@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#define PLATE_TEXT_MAX 32    // bytes of UTF-8 with the NUL: 8 characters of at most 3 bytes, and room
+#define PLATE_TEXT_MAX 32 // bytes of UTF-8 with the NUL: 8 characters of at most 3 bytes, and room
 #define PLATE_SYMBOLS_MAX 8  // characters on the longest plate
 #define PLATE_ALTERNATIVES 4 // next best texts kept with a read
 
@@ -44,7 +44,8 @@ struct plate_read {
   char text[PLATE_TEXT_MAX]; // UTF-8, no dot, no spaces; empty: not readable
   float confidence;          // probability that text is exactly right, calibrated, 0..1
   int alternatives;
-  struct plate_alternative alternative[PLATE_ALTERNATIVES]; // best first, text itself not among them
+  struct plate_alternative
+      alternative[PLATE_ALTERNATIVES]; // best first, text itself not among them
 };
 
 // "blue", "green", ... as bayplate-read prints them; "unknown" for anything else. Never NULL.
@@ -54,7 +55,8 @@ bool plate_type_parse(const char *name, enum plate_type *out);
 
 // Smallest upright box around a quad.
 void quad_bounds(const struct quad *q, float *x0, float *y0, float *x1, float *y1);
-// Mean of the left and right edge's length: the plate's height in pixels. Mean of top and bottom: its width.
+// Mean of the left and right edge's length: the plate's height in pixels. Mean of top and bottom:
+// its width.
 float quad_height(const struct quad *q);
 float quad_width(const struct quad *q);
 

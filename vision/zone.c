@@ -108,7 +108,7 @@ struct image_rect zone_rect(const struct zone *z, int width, int height, float m
 void zone_mask(const struct zone *z, int width, int height, unsigned char *mask) {
   for (int y = 0; y < height; y++) {
     for (int x = 0; x < width; x++)
-      mask[(size_t)y * (size_t)width + (size_t)x] = zone_contains(
-          z, ((float)x + 0.5f) / (float)width, ((float)y + 0.5f) / (float)height);
+      mask[(size_t)y * (size_t)width + (size_t)x] =
+          zone_contains(z, ((float)x + 0.5f) / (float)width, ((float)y + 0.5f) / (float)height);
   }
 }

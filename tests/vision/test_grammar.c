@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/grammar.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void every_type_accepts_its_plates(void **state) {
+  (void)state;
+  static const struct {
+    enum plate_type type;
+    const char *text;
+  } good[] = {
+      {PLATE_BLUE, "粤A12345"},         {PLATE_BLUE, "京A8K8Z8"},
+      {PLATE_GREEN, "粤BD12345"},       {PLATE_GREEN, "沪AF0K234"},
+      {PLATE_GREEN, "苏EK12345"},       {PLATE_GREEN_LARGE, "粤B12345D"},
+      {PLATE_GREEN_LARGE, "京A00001A"}, {PLATE_YELLOW, "冀B12345"},
+      {PLATE_YELLOW, "皖A1234学"},      {PLATE_YELLOW2, "鲁B1234挂"},
+      {PLATE_YELLOW2, "鲁BN1234"},      {PLATE_WHITE, "京A1234警"},
+      {PLATE_WHITE, "京X1234应急"},     {PLATE_WHITE, "WJ京12345"},
+      {PLATE_WHITE, "WJ粤1234X"},       {PLATE_WHITE, "VA12345"},
+      {PLATE_WHITE2, "KB00001"},        {PLATE_BLACK, "使123456"},
+      {PLATE_BLACK, "123456使"},        {PLATE_BLACK, "沪A1234领"},
+      {PLATE_BLACK, "粤Z1A23港"},       {PLATE_BLACK, "粤ZH123澳"},
+  };
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    assert_true(grammar_valid(good[i].type, good[i].text));
+    assert_true(grammar_valid(PLATE_UNKNOWN, good[i].text));
+    assert_true(grammar_types(good[i].text) >> good[i].type & 1);
+  }
+}
+
+static void impossible_texts_are_refused(void **state) {
+  (void)state;
+  static const char *const bad[] = {
+      "",          "粤",         "粤A1234",  "粤A123456", "A12345",     "粤AI2345",
+      "粤AO2345",  "粤112345",   "12345粤A", "粤A1234O",  "粤BD1234",   "粤BL12345",
+      "粤B1234LD", "粤A12345挂", "学A12345", "粤A学2345", "2026-11-23", "粤A·12345",
+      "粤a12345",  "粤A12345 ",  "日A12345", "粤AABCDE",  "\xE7\xB2",
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    assert_false(grammar_valid(PLATE_UNKNOWN, bad[i]));
+  assert_false(grammar_valid(PLATE_GREEN, "粤A12345"));
+  assert_false(grammar_valid(PLATE_BLUE, "粤BD12345"));
+  assert_int_equal(grammar_types("粤BD12345"), 1u << PLATE_GREEN);
+}
+
+static void next_symbols_follow_the_position(void **state) {
+  (void)state;
+  uint8_t s[PLATE_SYMBOLS_MAX] = {0};
+  struct grammar_mask m = grammar_next(PLATE_BLUE, s, 0);
+  assert_true(grammar_mask_has(&m, grammar_symbol_at("粤", NULL)));
+  assert_false(grammar_mask_has(&m, grammar_symbol_at("A", NULL)));
+  assert_int_equal(grammar_split("粤", s, PLATE_SYMBOLS_MAX), 1);
+  m = grammar_next(PLATE_BLUE, s, 1);
+  assert_true(grammar_mask_has(&m, grammar_symbol_at("A", NULL)));
+  assert_false(grammar_mask_has(&m, grammar_symbol_at("1", NULL)));
+  assert_int_equal(grammar_split("粤BD1234", s, PLATE_SYMBOLS_MAX), 7);
+  m = grammar_next(PLATE_GREEN, s, 7);
+  assert_true(grammar_mask_has(&m, grammar_symbol_at("5", NULL)));
+  assert_false(grammar_mask_has(&m, grammar_symbol_at("D", NULL)));
+  assert_int_equal(grammar_split("粤A12345", s, PLATE_SYMBOLS_MAX), 7);
+  m = grammar_next(PLATE_BLUE, s, 7);
+  assert_true(m.bit[0] == 0 && m.bit[1] == 0);
+}
+
+static void typed_input_is_understood(void **state) {
+  (void)state;
+  static const struct {
+    const char *typed, *text;
+    bool whole;
+  } t[] = {
+      {"粤A·12345", "粤A12345", true},
+      {"粤A•12345", "粤A12345", true},
+      {"粤A.12345", "粤A12345", true},
+      {" 粤a 12345 ", "粤A12345", true},
+      {"粤ａ・１２３４５", "粤A12345", true},
+      {"粤B·d12345", "粤BD12345", true},
+      {"粤A1O345", "粤A10345", true},
+      {"wj京1234x", "WJ京1234X", true},
+      {"A123", "A123", false},
+      {"粤", "粤", false},
+      {"", "", false},
+      {"hello!", "", false},
+      {"粤A123456789", "", false},
+  };
+  for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+    char out[PLATE_TEXT_MAX];
+    assert_int_equal(grammar_normalise(t[i].typed, out), t[i].whole);
+    assert_string_equal(out, t[i].text);
+  }
+}
+
+static void long_input_is_bounded(void **state) {
+  (void)state;
+  char typed[4096], out[PLATE_TEXT_MAX];
+  memset(typed, ' ', sizeof typed - 1);
+  typed[sizeof typed - 1] = '\0';
+  assert_false(grammar_normalise(typed, out));
+  assert_string_equal(out, "");
+  memset(typed, 'A', sizeof typed - 1);
+  assert_false(grammar_normalise(typed, out));
+  char shown[PLATE_DISPLAY_MAX];
+  grammar_display(typed, shown);
+  assert_true(strlen(shown) < PLATE_DISPLAY_MAX);
+}
+
+static void display_has_its_dot(void **state) {
+  (void)state;
+  static const char *const t[][2] = {
+      {"粤A12345", "粤A·12345"},   {"粤BD12345", "粤B·D12345"},
+      {"鲁B1234挂", "鲁B·1234挂"}, {"WJ京1234X", "WJ京·1234X"},
+      {"VA12345", "VA·12345"},     {"使123456", "使123456"},
+      {"粤Z1A23港", "粤Z·1A23港"}, {"A12", "A12"},
+  };
+  for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+    char out[PLATE_DISPLAY_MAX];
+    grammar_display(t[i][0], out);
+    assert_string_equal(out, t[i][1]);
+  }
+}
+
+static void symbols_split_and_join(void **state) {
+  (void)state;
+  for (int i = 0; i < GRAMMAR_SYMBOLS; i++) {
+    size_t bytes = 0;
+    assert_int_equal(grammar_symbol_at(grammar_symbol(i), &bytes), i);
+    assert_int_equal(bytes, strlen(grammar_symbol(i)));
+  }
+  assert_string_equal(grammar_symbol(GRAMMAR_SYMBOLS), "");
+  assert_int_equal(grammar_symbol_at("I", NULL), -1);
+  uint8_t s[PLATE_SYMBOLS_MAX] = {0};
+  char out[PLATE_TEXT_MAX];
+  assert_int_equal(grammar_split("京X1234应急", s, PLATE_SYMBOLS_MAX), 8);
+  assert_true(grammar_join(s, 8, out));
+  assert_string_equal(out, "京X1234应急");
+  assert_int_equal(grammar_split("京X1234应急", s, 7), -1);
+  s[0] = GRAMMAR_SYMBOLS;
+  assert_false(grammar_join(s, 8, out));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_type_accepts_its_plates),
+      cmocka_unit_test(impossible_texts_are_refused),
+      cmocka_unit_test(next_symbols_follow_the_position),
+      cmocka_unit_test(typed_input_is_understood),
+      cmocka_unit_test(long_input_is_bounded),
+      cmocka_unit_test(display_has_its_dot),
+      cmocka_unit_test(symbols_split_and_join),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decoding as vision/models/detector.md says; tools/train/detector_net.py holds the same in Python.
+#include "vision/detector.h"
+
+#include "vision/model.h"
+#include "vision/ocv.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIDE_MIN 64
+#define SIDE_MAX 2048
+#define CHANNELS 11
+#define CANDIDATES_MAX 256 // before suppression; the best ones are kept
+#define STILL_ENLARGE 1.5f // a still is not looked at enlarged by more
+
+struct detector {
+  struct detector_model model;
+  struct ocv_net *net;
+  struct ocv_work *work;
+  float threshold;
+  int input;
+  float *blob, *maps;
+  size_t blob_floats, maps_floats;
+  int candidates;
+  struct detection candidate[CANDIDATES_MAX];
+};
+
+static float sigmoid(float x) {
+  return 1.0f / (1.0f + expf(-x));
+}
+
+// Room for a blob of width x height and its maps. Grows once a size; the frame path then allocates
+// nothing.
+static bool reserve(struct detector *d, int width, int height, struct err *e) {
+  const size_t blob = (size_t)3 * (size_t)width * (size_t)height;
+  const size_t maps =
+      CHANNELS * (size_t)(width / d->model.stride) * (size_t)(height / d->model.stride);
+  if (blob > d->blob_floats) {
+    float *p = realloc(d->blob, blob * sizeof *p);
+    if (!p)
+      return err_set(e, ERR_NOMEM, "detector: out of memory for %dx%d", width, height);
+    d->blob = p;
+    d->blob_floats = blob;
+  }
+  if (maps > d->maps_floats) {
+    float *p = realloc(d->maps, maps * sizeof *p);
+    if (!p)
+      return err_set(e, ERR_NOMEM, "detector: out of memory for %dx%d", width, height);
+    d->maps = p;
+    d->maps_floats = maps;
+  }
+  return true;
+}
+
+// Convex and clockwise on a screen whose y points down: every turn is to the right.
+static bool is_upright(const struct quad *q) {
+  for (int i = 0; i < 4; i++) {
+    const struct point *a = &q->corner[i], *b = &q->corner[(i + 1) % 4],
+                       *c = &q->corner[(i + 2) % 4];
+    if (!((b->x - a->x) * (c->y - b->y) - (b->y - a->y) * (c->x - b->x) > 0.0f))
+      return false;
+  }
+  return true;
+}
+
+static float quad_area(const struct quad *q) {
+  float s = 0.0f;
+  for (int i = 0; i < 4; i++) {
+    const struct point *a = &q->corner[i], *b = &q->corner[(i + 1) % 4];
+    s += a->x * b->y - b->x * a->y;
+  }
+  return 0.5f * fabsf(s);
+}
+
+// Keeps the list sorted by score, best first; a full list drops its worst.
+static void keep(struct detector *d, const struct detection *p) {
+  int i = d->candidates;
+  if (i == CANDIDATES_MAX) {
+    if (d->candidate[i - 1].score >= p->score)
+      return;
+    i--;
+  } else {
+    d->candidates++;
+  }
+  for (; i > 0 && d->candidate[i - 1].score < p->score; i--)
+    d->candidate[i] = d->candidate[i - 1];
+  d->candidate[i] = *p;
+}
+
+// From input pixels to the frame's: x * scale + shift.
+struct mapping {
+  float sx, sy, ox, oy;
+};
+
+static void decode(struct detector *d, int mw, int mh, const struct mapping *to) {
+  const struct detector_model *m = &d->model;
+  const size_t n = (size_t)mw * (size_t)mh;
+  const float limit = logf(d->threshold / (1.0f - d->threshold));
+  for (int y = 0; y < mh; y++) {
+    for (int x = 0; x < mw; x++) {
+      const float *v = d->maps + (size_t)y * (size_t)mw + (size_t)x;
+      if (!(v[0] >= limit))
+        continue;
+      bool peak = true;
+      for (int b = y > 0 ? -1 : 0; b <= (y < mh - 1 ? 1 : 0) && peak; b++)
+        for (int a = x > 0 ? -1 : 0; a <= (x < mw - 1 ? 1 : 0); a++)
+          peak = peak && v[b * mw + a] <= v[0];
+      if (!peak)
+        continue;
+      const float w = m->unit * expf(fminf(fmaxf(v[10 * n], m->log_min), m->log_max));
+      const float s = (float)m->stride;
+      const float cx = ((float)x + 0.5f) * s - 0.5f, cy = ((float)y + 0.5f) * s - 0.5f;
+      struct detection p = {.score = sigmoid(v[0]), .double_score = sigmoid(v[9 * n])};
+      for (size_t i = 0; i < 4; i++) {
+        const float px = cx + v[(1 + 2 * i) * n] * w, py = cy + v[(2 + 2 * i) * n] * w;
+        p.quad.corner[i] = (struct point){(px + 0.5f) * to->sx - 0.5f + to->ox,
+                                          (py + 0.5f) * to->sy - 0.5f + to->oy};
+      }
+      if (is_upright(&p.quad))
+        keep(d, &p);
+    }
+  }
+}
+
+static void suppress(const struct detector *d, struct detection *out, int *n) {
+  *n = 0;
+  for (int i = 0; i < d->candidates && *n < DETECTIONS_MAX; i++) {
+    const struct detection *p = &d->candidate[i];
+    bool alone = true;
+    for (int k = 0; k < *n && alone; k++) {
+      const float a = quad_area(&p->quad), b = quad_area(&out[k].quad);
+      const float both = ocv_quad_overlap(&p->quad, &out[k].quad);
+      alone = both <= d->model.overlap * (a + b - both) && both <= d->model.inside * fminf(a, b);
+    }
+    if (alone)
+      out[(*n)++] = *p;
+  }
+}
+
+// One pass over a rectangle with its longer side scaled to `side`; candidates are added.
+static bool look(struct detector *d, const struct image_view *frame, const struct image_rect *rect,
+                 int side, struct err *e) {
+  const struct image_rect all = {0, 0, frame->width, frame->height};
+  const struct image_rect *r = rect ? rect : &all;
+  const float s = (float)side / (float)(r->width > r->height ? r->width : r->height);
+  struct ocv_box box = {.version = OCV_VERSION, .pad = (uint8_t)d->model.pad};
+  box.in_width = (int)fmaxf(1.0f, roundf((float)r->width * s));
+  box.in_height = (int)fmaxf(1.0f, roundf((float)r->height * s));
+  const int k = d->model.multiple;
+  box.width = (box.in_width + k - 1) / k * k;
+  box.height = (box.in_height + k - 1) / k * k;
+  if (!reserve(d, box.width, box.height, e) ||
+      !ocv_letterbox(d->work, frame, r, &box, d->blob, d->blob_floats, e))
+    return false;
+  struct ocv_tensor maps = {.version = OCV_VERSION, .data = d->maps, .capacity = d->maps_floats};
+  if (!ocv_net_forward(d->net, d->blob, 3, box.height, box.width, &maps, 1, e))
+    return false;
+  const int mw = box.width / d->model.stride, mh = box.height / d->model.stride;
+  if (maps.dims != 4 || maps.shape[1] != CHANNELS || maps.shape[2] != mh || maps.shape[3] != mw)
+    return err_set(e, ERR_FORMAT, "detector.onnx: its maps are not %dx%dx%d as detector.json says",
+                   CHANNELS, mh, mw);
+  const struct mapping to = {(float)r->width / (float)box.in_width,
+                             (float)r->height / (float)box.in_height, (float)r->x, (float)r->y};
+  decode(d, mw, mh, &to);
+  return true;
+}
+
+// One picture through the network: its layers get their memory now, and a wrong shape is told at
+// start.
+static bool warm_up(struct detector *d, struct err *e) {
+  enum { WIDTH = 16, HEIGHT = 9 };
+  uint8_t pixels[WIDTH * HEIGHT];
+  memset(pixels, 114, sizeof pixels);
+  const struct image_view v = {IMAGE_GRAY8, WIDTH, HEIGHT, {pixels, NULL, NULL}, {WIDTH, 0, 0}};
+  struct detection found[DETECTIONS_MAX];
+  int n = 0;
+  return detector_find(d, &v, NULL, found, &n, e);
+}
+
+bool detector_new(struct detector **out, const char *dir, struct err *e) {
+  static const char *const outputs[] = {"maps"};
+  *out = NULL;
+  struct detector *d = calloc(1, sizeof *d);
+  if (!d)
+    return err_set(e, ERR_NOMEM, "detector: out of memory");
+  if (!model_load_detector(&d->model, dir, e) ||
+      !model_load_net(&d->net, dir, "detector.onnx", outputs, 1, e) || !ocv_work_new(&d->work, e))
+    goto fail;
+  d->threshold = d->model.threshold;
+  d->input = d->model.input;
+  if (!warm_up(d, e)) {
+    (void)err_prefix(e, "%s", dir); // already failing
+    goto fail;
+  }
+  *out = d;
+  return true;
+fail:
+  detector_free(d);
+  return false;
+}
+
+void detector_free(struct detector *d) {
+  if (!d)
+    return;
+  ocv_net_free(d->net);
+  ocv_work_free(d->work);
+  free(d->blob);
+  free(d->maps);
+  free(d);
+}
+
+void detector_set_threshold(struct detector *d, float score) {
+  d->threshold = fminf(fmaxf(score, 0.01f), 0.99f);
+}
+
+void detector_set_input(struct detector *d, int pixels) {
+  d->input = pixels < SIDE_MIN ? SIDE_MIN : pixels > SIDE_MAX ? SIDE_MAX : pixels;
+}
+
+bool detector_find(struct detector *d, const struct image_view *frame,
+                   const struct image_rect *rect, struct detection *out, int *n, struct err *e) {
+  *n = 0;
+  d->candidates = 0;
+  if (!image_check(frame, e) || !look(d, frame, rect, d->input, e))
+    return err_prefix(e, "detector");
+  suppress(d, out, n);
+  return true;
+}
+
+bool detector_find_still(struct detector *d, const struct image_view *picture,
+                         struct detection *out, int *n, struct err *e) {
+  *n = 0;
+  d->candidates = 0;
+  if (!image_check(picture, e))
+    return err_prefix(e, "detector");
+  const int longer = picture->width > picture->height ? picture->width : picture->height;
+  for (int i = 0; i < d->model.widths; i++) {
+    const int side = d->model.width[i];
+    // The middle scale is always looked at, or a thumbnail would not be looked at at all.
+    if (side != d->model.input && (float)side > STILL_ENLARGE * (float)longer)
+      continue;
+    if (!look(d, picture, NULL, side, e))
+      return err_prefix(e, "detector");
+  }
+  suppress(d, out, n);
+  return true;
+}
