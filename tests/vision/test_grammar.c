@@ -15,7 +15,7 @@ static void every_type_accepts_its_plates(void **state) {
     const char *text;
   } good[] = {
       {PLATE_BLUE, "粤A12345"},         {PLATE_BLUE, "京A8K8Z8"},
-      {PLATE_GREEN, "粤BD12345"},       {PLATE_GREEN, "沪AF0K234"},
+      {PLATE_GREEN, "粤BD12345"},       {PLATE_GREEN, "沪AFK0234"},
       {PLATE_GREEN, "苏EK12345"},       {PLATE_GREEN_LARGE, "粤B12345D"},
       {PLATE_GREEN_LARGE, "京A00001A"}, {PLATE_YELLOW, "冀B12345"},
       {PLATE_YELLOW, "皖A1234学"},      {PLATE_YELLOW2, "鲁B1234挂"},
@@ -36,10 +36,10 @@ static void every_type_accepts_its_plates(void **state) {
 static void impossible_texts_are_refused(void **state) {
   (void)state;
   static const char *const bad[] = {
-      "",          "粤",         "粤A1234",  "粤A123456", "A12345",     "粤AI2345",
-      "粤AO2345",  "粤112345",   "12345粤A", "粤A1234O",  "粤BD1234",   "粤BL12345",
-      "粤B1234LD", "粤A12345挂", "学A12345", "粤A学2345", "2026-11-23", "粤A·12345",
-      "粤a12345",  "粤A12345 ",  "日A12345", "粤AABCDE",  "\xE7\xB2",
+      "",           "粤",       "粤A1234",   "粤A123456",  "A12345",    "粤AI2345",
+      "粤AO2345",   "粤112345", "12345粤A",  "粤A1234O",   "粤BL12345", "粤B1234LD",
+      "粤A12345挂", "学A12345", "粤A学2345", "2026-11-23", "粤A·12345", "粤a12345",
+      "粤A12345 ",  "日A12345", "粤AABCDE",  "\xE7\xB2",
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     assert_false(grammar_valid(PLATE_UNKNOWN, bad[i]));
@@ -58,7 +58,7 @@ static void next_symbols_follow_the_position(void **state) {
   m = grammar_next(PLATE_BLUE, s, 1);
   assert_true(grammar_mask_has(&m, grammar_symbol_at("A", NULL)));
   assert_false(grammar_mask_has(&m, grammar_symbol_at("1", NULL)));
-  assert_int_equal(grammar_split("粤BD1234", s, PLATE_SYMBOLS_MAX), 7);
+  assert_int_equal(grammar_split(s, PLATE_SYMBOLS_MAX), 7);
   m = grammar_next(PLATE_GREEN, s, 7);
   assert_true(grammar_mask_has(&m, grammar_symbol_at("5", NULL)));
   assert_false(grammar_mask_has(&m, grammar_symbol_at("D", NULL)));
