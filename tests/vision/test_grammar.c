@@ -58,7 +58,7 @@ static void next_symbols_follow_the_position(void **state) {
   m = grammar_next(PLATE_BLUE, s, 1);
   assert_true(grammar_mask_has(&m, grammar_symbol_at("A", NULL)));
   assert_false(grammar_mask_has(&m, grammar_symbol_at("1", NULL)));
-  assert_int_equal(grammar_split(s, PLATE_SYMBOLS_MAX), 7);
+  assert_int_equal(grammar_split("粤BD1234", s, PLATE_SYMBOLS_MAX), 7);
   m = grammar_next(PLATE_GREEN, s, 7);
   assert_true(grammar_mask_has(&m, grammar_symbol_at("5", NULL)));
   assert_false(grammar_mask_has(&m, grammar_symbol_at("D", NULL)));
