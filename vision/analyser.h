@@ -7,11 +7,10 @@
 #include "board/err.h"
 #include "vision/image.h"
 #include "vision/visit_event.h"
+#include "vision/zone.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-#define ZONE_POINTS_MAX 16
 
 struct analyser;
 struct detector;
@@ -37,6 +36,7 @@ void analyser_config_default(struct analyser_config *c);
 struct analyser_seed {
   uint64_t visit;
   char text[PLATE_TEXT_MAX];
+  bool open;            // not closed in the log: it is closed if the car is not seen again
   int64_t last_seen_ns; // in this boot's monotonic time; may be negative
 };
 

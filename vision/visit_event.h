@@ -12,7 +12,8 @@
 enum visit_event_kind {
   VISIT_OPENED,   // a car is here; exactly one a visit, always first
   VISIT_IMPROVED, // text, certainty, evidence or direction changed
-  VISIT_MERGED,   // this visit turned out to be the same car as the earlier visit `into`; ends this one
+  VISIT_MERGED,   // this visit turned out to be the same car as the earlier visit `into`; ends this
+                  // one
   VISIT_CLOSED,   // the car is gone; exactly one a visit unless merged, always last
   VISIT_REOPENED, // a closed visit goes on: the same car came back within the gap
 };
@@ -37,8 +38,8 @@ struct visit_event {
   enum visit_direction direction;
   struct plate_read best; // fused over all reads: text, confidence and alternatives of the visit
   unsigned reads;         // that were weighed
-  // The crop the winning text was read from (for unread cars: the car), BGR24, only when it is new; valid
-  // during the callback. evidence.plane[0] == NULL: unchanged.
+  // The crop the winning text was read from (for unread cars: the car), BGR24, only when it is new;
+  // valid during the callback. evidence.plane[0] == NULL: unchanged.
   struct image_view evidence;
   int64_t evidence_ns;
 };

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/visit.h"
+
+#include "vision/crop.h"
+#include "vision/track.h"
+#include "vision/visit_book.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_READS 2          // agreeing reads that open a visit
+#define OPEN_CONFIDENCE 0.35f // of the fused text
+#define OPEN_READS_UNSURE 8   // reads that open one though they do not agree
+#define TRAVEL_MIN 0.5f // plate widths: what never moved and has no clear text is a sign, not a car
+#define IN_VIEW_NS 1500000000 // seen so short a time ago: in view
+#define EVIDENCE_BETTER 1.5f  // a crop so much heavier is told for its own sake
+#define EVIDENCE_PAUSE_NS 1000000000
+#define CONFIDENCE_STEP 0.1f               // a rise that is told
+#define ABSORBED_NS (MOTION_ABSORB_NS / 2) // what stood longer may have become background
+#define SLOTS 2 // crops kept a plate: of the winning text and of its rival
+#define PLATE_CROP_BYTES (EVIDENCE_WIDTH_MAX * EVIDENCE_HEIGHT_MAX * 3)
+#define CAR_CROP_BYTES (EVIDENCE_CAR_MAX * EVIDENCE_CAR_MAX * 3)
+
+struct slot {
+  char text[PLATE_TEXT_MAX];
+  float weight;
+  int64_t t_ns;
+  struct image_view crop;
+  uint8_t *pixels;
+};
+
+// What belongs to a track beside its place.
+struct link {
+  uint32_t track_id;
+  uint64_t visit; // 0: none
+  int64_t first_readable_ns;
+  struct slot slot[SLOTS];
+};
+
+struct visits {
+  struct analyser_config config;
+  struct visit_book book;
+  struct tracker tracker;
+  struct link link[TRACKS_MAX];
+  struct cars cars;
+  uint64_t car_visit[CARS_MAX];
+  uint8_t *pixels; // of all slots, and of one car
+  bool lost;
+  int64_t last_ns; // last step
+  bool started;
+};
+
+bool visits_new(struct visits **out, const struct analyser_config *config, struct err *e) {
+  struct visits *v = calloc(1, sizeof *v);
+  if (v == NULL)
+    return err_set(e, ERR_NOMEM, "visits: no memory");
+  v->pixels = malloc((size_t)TRACKS_MAX * SLOTS * PLATE_CROP_BYTES + CAR_CROP_BYTES);
+  if (v->pixels == NULL) {
+    free(v);
+    return err_set(e, ERR_NOMEM, "visits: no memory for evidence");
+  }
+  v->config = *config;
+  v->book.next_id = config->first_visit > 0 ? config->first_visit : 1;
+  v->book.gap_ns = config->same_car_gap_ns;
+  v->book.gone_ns = config->gone_after_ns;
+  v->book.threshold = config->certain_threshold;
+  tracker_init(&v->tracker, config->in_direction_deg);
+  for (int i = 0; i < TRACKS_MAX; i++)
+    for (int k = 0; k < SLOTS; k++)
+      v->link[i].slot[k].pixels = v->pixels + (size_t)(i * SLOTS + k) * PLATE_CROP_BYTES;
+  *out = v;
+  return true;
+}
+
+void visits_free(struct visits *v) {
+  if (v == NULL)
+    return;
+  free(v->pixels);
+  free(v);
+}
+
+bool visits_seed(struct visits *v, const struct analyser_seed *seeds, size_t n, struct err *e) {
+  if (n > VISITS_RECENT_MAX)
+    return err_set(e, ERR_LIMIT, "visits: %zu visits to go on with, at most %d", n,
+                   VISITS_RECENT_MAX);
+  for (size_t i = 0; i < n; i++) {
+    struct visit *s = book_open(&v->book, seeds[i].last_seen_ns);
+    v->book.next_id--; // the log gave the number
+    s->id = seeds[i].visit;
+    s->seeded = true;
+    s->open = seeds[i].open;
+    s->certainty = seeds[i].text[0] != 0 ? VISIT_UNSURE : VISIT_UNREAD;
+    memcpy(s->best.text, seeds[i].text, sizeof s->best.text);
+    s->best.text[sizeof s->best.text - 1] = 0;
+    if (s->id >= v->book.next_id)
+      v->book.next_id = s->id + 1;
+  }
+  return true;
+}
+
+static struct visit *by_id(struct visits *v, uint64_t id) {
+  for (int i = 0; id != 0 && i < VISITS_RECENT_MAX; i++)
+    if (v->book.visit[i].used && v->book.visit[i].id == id)
+      return &v->book.visit[i];
+  return NULL;
+}
+
+static void clear_link(struct link *l) {
+  l->track_id = 0;
+  l->visit = 0;
+  l->first_readable_ns = 0;
+  for (int k = 0; k < SLOTS; k++) {
+    l->slot[k].text[0] = 0;
+    l->slot[k].weight = 0;
+  }
+}
+
+// Keeps this read's crop if it is the best of its text and the text matters.
+static void keep_crop(struct visits *v, int track, const struct plate_read *read,
+                      const struct visit_look *look) {
+  struct link *l = &v->link[track];
+  struct fuse_result r;
+  fuse_result(&v->tracker.track[track].fuse, &r);
+  struct slot *to = NULL;
+  float weight = fuse_weight(read);
+  for (int k = 0; k < SLOTS; k++)
+    if (strcmp(l->slot[k].text, read->text) == 0)
+      to = &l->slot[k];
+  if (to != NULL && weight < to->weight * 1.1f)
+    return; // cutting costs little, but not nothing
+  for (int k = 0; k < SLOTS && to == NULL; k++)
+    if (l->slot[k].text[0] == 0)
+      to = &l->slot[k];
+  for (int k = 0; k < SLOTS && to == NULL; k++)
+    if (strcmp(l->slot[k].text, r.text) != 0)
+      to = &l->slot[k];
+  if (to == NULL)
+    return;
+  float x0, y0, x1, y1;
+  quad_bounds(&read->quad, &x0, &y0, &x1, &y1);
+  float mx = 0.2f * (x1 - x0), my = 0.4f * (y1 - y0);
+  struct crop_box box = {x0 - mx, y0 - my, x1 + mx, y1 + my};
+  if (!crop_bgr(look->frame, box, EVIDENCE_WIDTH_MAX, EVIDENCE_HEIGHT_MAX, to->pixels,
+                PLATE_CROP_BYTES, &to->crop))
+    return;
+  memcpy(to->text, read->text, sizeof to->text);
+  to->weight = weight;
+  to->t_ns = look->t_ns;
+}
+
+// The crop that the visit's text was read from, among those of this track. NULL: none.
+static const struct slot *evidence_of(const struct visits *v, int track, const char *text) {
+  if (track < 0)
+    return NULL;
+  for (int k = 0; k < SLOTS; k++)
+    if (text[0] != 0 && strcmp(v->link[track].slot[k].text, text) == 0)
+      return &v->link[track].slot[k];
+  return NULL;
+}
+
+// Puts the evidence into the event, if there is any that was not told yet.
+static void attach_evidence(struct visits *v, struct visit *visit, int track,
+                            const struct visit_look *look, struct visit_event *event) {
+  const struct slot *s = evidence_of(v, track, visit->best.text);
+  if (s != NULL) {
+    bool other = strcmp(visit->evidence_text, s->text) != 0;
+    if (!other && s->weight <= visit->evidence_weight)
+      return;
+    memcpy(visit->evidence_text, s->text, sizeof visit->evidence_text);
+    visit->evidence_weight = s->weight;
+    visit->evidence_ns = s->t_ns;
+    visit->evidence_sent_ns = look->t_ns;
+    event->evidence = s->crop;
+    event->evidence_ns = s->t_ns;
+  } else if (visit->certainty == VISIT_UNREAD && event->kind == VISIT_OPENED) {
+    float w = (float)look->frame->width, h = (float)look->frame->height;
+    struct crop_box box = {visit->area.x0 * w, visit->area.y0 * h, visit->area.x1 * w,
+                           visit->area.y1 * h};
+    uint8_t *pixels = v->pixels + (size_t)TRACKS_MAX * SLOTS * PLATE_CROP_BYTES;
+    if (!crop_bgr(look->frame, box, EVIDENCE_CAR_MAX, EVIDENCE_CAR_MAX, pixels, CAR_CROP_BYTES,
+                  &event->evidence))
+      return;
+    visit->evidence_ns = event->evidence_ns = look->t_ns;
+    visit->evidence_sent_ns = look->t_ns;
+  }
+}
+
+static void tell(struct visits *v, struct visit *visit, enum visit_event_kind kind, int track,
+                 const struct visit_look *look, visit_event_fn *on_event, void *ctx) {
+  struct visit_event event = book_event(visit, kind, look->t_ns);
+  attach_evidence(v, visit, track, look, &event);
+  visit->told_confidence = visit->best.confidence;
+  on_event(ctx, &event);
+}
+
+// Takes over what the track shows of the visit's car now.
+static bool see(struct visits *v, struct visit *visit, int track, const struct visit_look *look) {
+  const struct track *t = &v->tracker.track[track];
+  visit->last_seen_ns = visit->alive_ns = look->t_ns;
+  visit->placed = true;
+  visit->x = t->x, visit->y = t->y, visit->w = t->w;
+  visit->area = car_around(&t->quad, look->frame->width, look->frame->height);
+  visit->best.quad = t->quad;
+  visit->stood = t->still_ns != INT64_MAX;
+  visit->stood_ns = visit->stood ? t->still_ns : look->t_ns;
+  visit->disturbed = false;
+  if (visit->first_readable_ns == 0)
+    visit->first_readable_ns = v->link[track].first_readable_ns;
+  if (t->direction == DIRECTION_UNKNOWN || t->direction == visit->direction)
+    return false;
+  visit->direction = t->direction;
+  return true;
+}
+
+// The visit turned out to be an earlier one: everything goes on under that one's number.
+static struct visit *merge(struct visits *v, struct visit *visit, struct visit *into,
+                           const struct visit_look *look, visit_event_fn *on_event, void *ctx) {
+  fuse_merge(&into->fuse, &visit->fuse);
+  into->alive_ns = into->last_seen_ns = look->t_ns;
+  into->direction = visit->direction;
+  (void)book_weigh(&v->book, into);
+  if (!into->open) {
+    into->open = true;
+    struct visit_event back = book_event(into, VISIT_REOPENED, look->t_ns);
+    on_event(ctx, &back);
+  }
+  struct visit_event event = book_event(visit, VISIT_MERGED, look->t_ns);
+  event.into = into->id;
+  on_event(ctx, &event);
+  for (int i = 0; i < TRACKS_MAX; i++)
+    if (v->link[i].visit == visit->id)
+      v->link[i].visit = into->id;
+  for (int i = 0; i < CARS_MAX; i++)
+    if (v->car_visit[i] == visit->id)
+      v->car_visit[i] = into->id;
+  visit->used = false;
+  return into;
+}
+
+// Should this plate be a visit by now?
+static bool ripe(const struct visits *v, const struct track *t, const struct fuse_result *r,
+                 int64_t t_ns) {
+  if (r->valid && r->agreeing >= OPEN_READS && r->confidence >= OPEN_CONFIDENCE)
+    return true;
+  if (t->travel < TRAVEL_MIN)
+    return false;
+  if (r->valid && r->reads >= OPEN_READS_UNSURE && r->confidence >= OPEN_CONFIDENCE)
+    return true;
+  int64_t hold = v->config.hold_ns;
+  return t_ns - t->first_ns >= hold && t->seen >= 4 &&
+         ((t->still_ns != INT64_MAX && t_ns - t->still_ns >= hold / 2) ||
+          (t->grows_ns != INT64_MAX && t_ns - t->grows_ns >= hold));
+}
+
+static void join(struct visits *v, int track, const struct visit_look *look,
+                 visit_event_fn *on_event, void *ctx) {
+  const struct track *t = &v->tracker.track[track];
+  struct fuse_result r;
+  fuse_result(&t->fuse, &r);
+  if (!ripe(v, t, &r, look->t_ns))
+    return;
+  struct visit_sight sight = {.text = &r, .x = t->x, .y = t->y, .w = t->w};
+  sight.area = car_around(&t->quad, look->frame->width, look->frame->height);
+  for (int i = 0; i < TRACKS_MAX; i++)
+    if (i != track && v->link[i].visit != 0 &&
+        look->t_ns - v->tracker.track[i].last_ns < IN_VIEW_NS)
+      sight.in_view[sight.views++] = v->link[i].visit;
+  struct visit *visit = book_match(&v->book, &sight, look->t_ns);
+  enum visit_event_kind kind = VISIT_IMPROVED;
+  bool open = visit != NULL && visit->open && !visit->seeded;
+  if (visit == NULL) {
+    visit = book_open(&v->book, look->t_ns);
+    visit->opened_ns = t->first_ns;
+    kind = VISIT_OPENED;
+  } else if (!open) {
+    visit->open = true;
+    visit->seeded = false;
+    kind = VISIT_REOPENED;
+  }
+  v->link[track].visit = visit->id;
+  fuse_merge(&visit->fuse, &t->fuse);
+  bool news = book_weigh(&v->book, visit);
+  news |= see(v, visit, track, look);
+  struct visit *earlier =
+      kind == VISIT_IMPROVED && news ? book_earlier(&v->book, visit, look->t_ns) : NULL;
+  if (earlier != NULL)
+    visit = merge(v, visit, earlier, look, on_event, ctx);
+  if (kind != VISIT_IMPROVED || news)
+    tell(v, visit, kind, track, look, on_event, ctx);
+}
+
+static void improve(struct visits *v, struct visit *visit, int track, const struct plate_read *read,
+                    const struct visit_look *look, visit_event_fn *on_event, void *ctx) {
+  fuse_add(&visit->fuse, read);
+  bool text = book_weigh(&v->book, visit);
+  bool news = see(v, visit, track, look) || text;
+  struct visit *earlier = text ? book_earlier(&v->book, visit, look->t_ns) : NULL;
+  if (earlier != NULL) {
+    visit = merge(v, visit, earlier, look, on_event, ctx);
+    (void)see(v, visit, track, look);
+    news = true;
+  }
+  const struct slot *s = evidence_of(v, track, visit->best.text);
+  bool paused = look->t_ns - visit->evidence_sent_ns < EVIDENCE_PAUSE_NS;
+  if (s != NULL && strcmp(s->text, visit->evidence_text) != 0)
+    news = true;
+  else if (s != NULL && !paused && s->weight > visit->evidence_weight * EVIDENCE_BETTER)
+    news = true;
+  if (visit->best.confidence > visit->told_confidence + CONFIDENCE_STEP)
+    news = true;
+  if (news)
+    tell(v, visit, VISIT_IMPROVED, track, look, on_event, ctx);
+}
+
+static void close_visit(struct visits *v, struct visit *visit, int64_t t_ns,
+                        visit_event_fn *on_event, void *ctx) {
+  visit->open = false;
+  visit->seeded = false;
+  if (visit->placed && visit->stood_ns != 0 && visit->last_seen_ns - visit->stood_ns > ABSORBED_NS)
+    cars_left(&v->cars, visit->area, t_ns);
+  struct visit_event event = book_event(visit, VISIT_CLOSED, t_ns);
+  on_event(ctx, &event);
+  for (int i = 0; i < TRACKS_MAX; i++) {
+    if (v->link[i].visit != visit->id)
+      continue;
+    clear_link(&v->link[i]);
+    tracker_drop(&v->tracker, i);
+  }
+  for (int i = 0; i < CARS_MAX; i++)
+    if (v->car_visit[i] == visit->id)
+      v->car_visit[i] = 0;
+}
+
+static void close_gone(struct visits *v, int64_t t_ns, visit_event_fn *on_event, void *ctx) {
+  for (int i = 0; i < VISITS_RECENT_MAX; i++) {
+    struct visit *visit = &v->book.visit[i];
+    if (!visit->used || !visit->open)
+      continue;
+    // A car that stood and round which nothing moved since is still there, whatever hides its
+    // plate.
+    if (visit->stood && !visit->disturbed && visit->placed && !visit->seeded)
+      visit->alive_ns = t_ns;
+    if (t_ns - visit->alive_ns > v->book.gone_ns)
+      close_visit(v, visit, t_ns, on_event, ctx);
+  }
+  for (int i = 0; i < TRACKS_MAX; i++) {
+    if (!v->tracker.track[i].used || v->link[i].visit != 0 ||
+        t_ns - v->tracker.track[i].last_ns <= v->book.gone_ns)
+      continue;
+    clear_link(&v->link[i]);
+    tracker_drop(&v->tracker, i);
+  }
+}
+
+static void note_motion(struct visits *v, const struct motion_result *m) {
+  for (int i = 0; i < VISITS_RECENT_MAX; i++) {
+    struct visit *visit = &v->book.visit[i];
+    if (!visit->used || !visit->open || !visit->placed || visit->disturbed)
+      continue;
+    if (m->scene_changed)
+      visit->disturbed = true;
+    for (int k = 0; k < m->boxes && k < MOTION_BOXES_MAX; k++) {
+      struct car_area a = {m->box[k].x0, m->box[k].y0, m->box[k].x1, m->box[k].y1};
+      if (m->box[k].moving > 0.05f && car_overlap(&a, &visit->area) > 0.2f)
+        visit->disturbed = true;
+    }
+  }
+}
+
+// Cars without a plate that anybody could find.
+static void step_cars(struct visits *v, const struct visit_look *look, visit_event_fn *on_event,
+                      void *ctx) {
+  cars_step(&v->cars, look->motion, look->t_ns);
+  for (int i = 0; i < CARS_MAX; i++) {
+    struct car *c = &v->cars.car[i];
+    if (!c->used || c->first_ns == look->t_ns)
+      v->car_visit[i] = 0;
+    if (!c->used)
+      continue;
+    bool owned = v->car_visit[i] != 0;
+    // A plate in it, or a car known by its plate that it is a part of, makes it somebody's.
+    for (int k = 0; k < TRACKS_MAX; k++) {
+      const struct track *t = &v->tracker.track[k];
+      if (!t->used || t->seen < 3 || look->t_ns - t->last_ns > v->book.gone_ns)
+        continue;
+      struct car_area area = car_around(&t->quad, look->frame->width, look->frame->height);
+      if (car_overlap(&area, &c->area) > 0.35f) {
+        owned = true;
+        if (v->link[k].visit != 0 && v->car_visit[i] != v->link[k].visit)
+          v->car_visit[i] = 0;
+      }
+    }
+    if (c->known && !owned) // its owner has gone: what is here now must arrive by itself
+      car_again(c, look->t_ns);
+    c->known = owned;
+    struct visit *visit = by_id(v, v->car_visit[i]);
+    if (visit != NULL && visit->open && c->last_ns == look->t_ns) {
+      visit->last_seen_ns = visit->alive_ns = look->t_ns;
+      visit->area = c->area;
+      visit->stood = c->still_ns != INT64_MAX;
+      visit->stood_ns = visit->stood ? c->still_ns : look->t_ns;
+      visit->disturbed = false;
+      continue;
+    }
+    if (c->known || c->last_ns != look->t_ns ||
+        !car_arrived(&v->cars, c, look->t_ns, v->config.hold_ns))
+      continue;
+    struct fuse_result none = {0};
+    struct visit_sight sight = {.text = &none, .area = c->area};
+    visit = book_match(&v->book, &sight, look->t_ns);
+    if (visit != NULL) { // a car that had a plate may be the one before: wait until its visit is closed
+      if (visit->w <= 0)
+        v->car_visit[i] = visit->id;
+      continue;
+    }
+    visit = book_open(&v->book, look->t_ns);
+    visit->opened_ns = c->first_ns;
+    visit->certainty = VISIT_UNREAD;
+    visit->placed = true;
+    visit->area = c->area;
+    visit->direction = c->cover > 1.3f * c->cover0 ? DIRECTION_IN : DIRECTION_UNKNOWN;
+    v->car_visit[i] = visit->id;
+    tell(v, visit, VISIT_OPENED, -1, look, on_event, ctx);
+  }
+}
+
+void visits_step(struct visits *v, const struct visit_look *look, visit_event_fn *on_event,
+                 void *ctx) {
+  if (!v->started || v->lost) {
+    // Visits in view wait to be seen again from now on; seeds as well.
+    int64_t gap = v->started ? look->t_ns - v->last_ns : 0;
+    tracker_shift(&v->tracker, gap);
+    for (int i = 0; i < VISITS_RECENT_MAX; i++)
+      if (v->book.visit[i].used && v->book.visit[i].open) {
+        v->book.visit[i].alive_ns = look->t_ns;
+        v->book.visit[i].disturbed = true; // what happened meanwhile nobody saw
+      }
+    v->started = true;
+    v->lost = false;
+  }
+  v->last_ns = look->t_ns;
+  note_motion(v, look->motion);
+  if (look->looked) {
+    int assigned[TRACK_READS_MAX];
+    int n = look->n < TRACK_READS_MAX ? look->n : TRACK_READS_MAX;
+    uint32_t keep = 0;
+    for (int i = 0; i < TRACKS_MAX; i++)
+      if (v->link[i].visit != 0)
+        keep |= 1u << i;
+    tracker_step(&v->tracker, look->reads, n, look->t_ns, keep, assigned);
+    for (int i = 0; i < n; i++) {
+      int track = assigned[i];
+      if (track < 0)
+        continue;
+      struct link *l = &v->link[track];
+      if (l->track_id != v->tracker.track[track].id) {
+        clear_link(l);
+        l->track_id = v->tracker.track[track].id;
+      }
+      tracker_read(&v->tracker, track, &look->reads[i], look->t_ns);
+      if (look->reads[i].text[0] != 0) {
+        if (l->first_readable_ns == 0)
+          l->first_readable_ns = look->t_ns;
+        keep_crop(v, track, &look->reads[i], look);
+      }
+      struct visit *visit = by_id(v, l->visit);
+      if (visit != NULL && visit->open)
+        improve(v, visit, track, &look->reads[i], look, on_event, ctx);
+      else
+        join(v, track, look, on_event, ctx);
+    }
+  }
+  step_cars(v, look, on_event, ctx);
+  close_gone(v, look->t_ns, on_event, ctx);
+}
+
+void visits_camera_lost(struct visits *v) {
+  v->lost = true;
+  cars_forget(&v->cars);
+}
+
+void visits_idle(struct visits *v, int64_t t_ns, visit_event_fn *on_event, void *ctx) {
+  if (v->lost || !v->started || t_ns <= v->last_ns)
+    return;
+  close_gone(v, t_ns, on_event, ctx);
+}
+
+bool visits_car_in_view(const struct visits *v, int64_t t_ns) {
+  for (int i = 0; i < VISITS_RECENT_MAX; i++)
+    if (v->book.visit[i].used && v->book.visit[i].open && !v->book.visit[i].seeded)
+      return true;
+  for (int i = 0; i < TRACKS_MAX; i++)
+    if (v->tracker.track[i].used && t_ns - v->tracker.track[i].last_ns < IN_VIEW_NS)
+      return true;
+  return false;
+}
+
+bool visits_undecided(const struct visits *v, int64_t t_ns) {
+  for (int i = 0; i < TRACKS_MAX; i++) {
+    const struct track *t = &v->tracker.track[i];
+    if (t->used && v->link[i].visit == 0 && t->travel >= TRAVEL_MIN &&
+        t_ns - t->last_ns < IN_VIEW_NS)
+      return true;
+  }
+  return false;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of visits: opened by reads that agree or by a car that stays, improved, merged, closed
+// when the car is gone. Pure: what a frame showed goes in, events come out. All memory is taken at
+// visits_new().
+#ifndef BAYPLATE_VISION_VISIT_H
+#define BAYPLATE_VISION_VISIT_H
+
+#include "board/err.h"
+#include "vision/analyser.h"
+#include "vision/motion.h"
+#include "vision/visit_event.h"
+
+#include <stdint.h>
+
+#define VISITS_RECENT_MAX                                                                          \
+  256 // visits that a car may come back to; the oldest closed one is forgotten
+#define EVIDENCE_WIDTH_MAX 320 // pixels of a plate's crop
+#define EVIDENCE_HEIGHT_MAX 160
+#define EVIDENCE_CAR_MAX 640 // longest side of the crop of a car that could not be read
+
+struct visits;
+
+// What one frame showed.
+struct visit_look {
+  const struct image_view *frame; // evidence is cut from it
+  int64_t t_ns;
+  bool looked;                    // the detector ran on it
+  const struct plate_read *reads; // in the zone; empty text: a plate that was not readable
+  int n;
+  const struct motion_result *motion;
+};
+
+BP_CHECK bool visits_new(struct visits **out, const struct analyser_config *config, struct err *e);
+void visits_free(struct visits *v); // NULL is fine
+
+// See analyser_seed(). ERR_LIMIT: more than VISITS_RECENT_MAX.
+BP_CHECK bool visits_seed(struct visits *v, const struct analyser_seed *seeds, size_t n,
+                          struct err *e);
+
+void visits_step(struct visits *v, const struct visit_look *look, visit_event_fn *on_event,
+                 void *ctx);
+
+// See analyser_camera_lost() and analyser_idle().
+void visits_camera_lost(struct visits *v);
+void visits_idle(struct visits *v, int64_t t_ns, visit_event_fn *on_event, void *ctx);
+
+// Is a car in view (or was a moment ago), so that the detector should look now and then though
+// nothing moves?
+bool visits_car_in_view(const struct visits *v, int64_t t_ns);
+// Is a plate being followed that has no certain text yet?
+bool visits_undecided(const struct visits *v, int64_t t_ns);
+
+#endif

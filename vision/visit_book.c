@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/visit_book.h"
+
+#include "vision/text.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NEAR_WIDTHS 1.5f // "the same place", in plate widths
+#define NEAR_SCALE 1.35f
+#define SHOW_CONFIDENCE 0.2f    // less is 看不清
+#define HIDE_CONFIDENCE 0.1f    // a text once shown is taken back below this only
+#define CERTAIN_HYSTERESIS 0.1f // a certain text stays certain until it has fallen by this much
+#define ALMOST_SAME 1           // symbols that may differ between reads of one car
+#define RELIABLE 0.6f
+
+static bool sure_text(const struct fuse_result *r) {
+  return r->text[0] != 0 && r->valid && r->agreeing >= 2 && r->confidence >= RELIABLE;
+}
+
+static bool in_view(const struct visit_sight *s, const struct visit *v) {
+  for (int i = 0; i < s->views; i++)
+    if (s->in_view[i] == v->id)
+      return true;
+  return false;
+}
+
+static bool near(const struct visit_sight *s, const struct visit *v) {
+  if (!v->placed)
+    return false;
+  if (v->w > 0 && s->w > 0) {
+    float scale = fmaxf(v->w, s->w) / fminf(v->w, s->w);
+    return hypotf(s->x - v->x, s->y - v->y) < NEAR_WIDTHS * v->w && scale < NEAR_SCALE;
+  }
+  return car_overlap(&s->area, &v->area) > 0.6f;
+}
+
+struct visit *book_match(struct visit_book *b, const struct visit_sight *s, int64_t t_ns) {
+  struct visit *same = NULL, *place = NULL;
+  for (int i = 0; i < VISITS_RECENT_MAX; i++) {
+    struct visit *v = &b->visit[i];
+    if (!v->used)
+      continue;
+    bool shown = s->text->text[0] != 0 && s->text->valid && s->text->agreeing >= 2;
+    if (shown && strcmp(v->best.text, s->text->text) == 0 &&
+        (v->open || t_ns - v->last_seen_ns <= b->gap_ns)) {
+      if (same == NULL || v->last_seen_ns > same->last_seen_ns)
+        same = v;
+      continue;
+    }
+    if (!v->open || in_view(s, v))
+      continue;
+    int apart = v->best.text[0] != 0 && s->text->text[0] != 0
+                    ? text_distance(v->best.text, s->text->text)
+                    : 0;
+    bool both = v->certainty == VISIT_CERTAIN && sure_text(s->text);
+    if (apart > 0 && both && (fuse_certain(s->text, b->threshold) || apart > ALMOST_SAME))
+      continue; // two good texts that differ are two cars
+    bool here = near(s, v);
+    // The plate of a car that could not be read so far.
+    if (v->certainty == VISIT_UNREAD && v->w <= 0 && v->placed && s->w > 0)
+      here = car_overlap(&s->area, &v->area) > 0.5f;
+    if (here && (place == NULL || v->last_seen_ns > place->last_seen_ns))
+      place = v;
+  }
+  return same != NULL ? same : place;
+}
+
+struct visit *book_earlier(struct visit_book *b, const struct visit *of, int64_t t_ns) {
+  if (of->certainty == VISIT_UNREAD || of->best.text[0] == 0)
+    return NULL;
+  struct visit *found = NULL;
+  for (int i = 0; i < VISITS_RECENT_MAX; i++) {
+    struct visit *v = &b->visit[i];
+    if (v->used && v != of && v->id < of->id && strcmp(v->best.text, of->best.text) == 0 &&
+        (v->open || t_ns - v->last_seen_ns <= b->gap_ns) &&
+        (found == NULL || v->last_seen_ns > found->last_seen_ns))
+      found = v;
+  }
+  return found;
+}
+
+struct visit *book_open(struct visit_book *b, int64_t t_ns) {
+  struct visit *v = NULL;
+  for (int i = 0; i < VISITS_RECENT_MAX; i++) {
+    struct visit *o = &b->visit[i];
+    if (!o->used) {
+      v = o;
+      break;
+    }
+    if (v == NULL || (v->open && !o->open) ||
+        (v->open == o->open && o->last_seen_ns < v->last_seen_ns))
+      v = o;
+  }
+  memset(v, 0, sizeof *v);
+  v->used = v->open = true;
+  v->id = b->next_id++;
+  v->opened_ns = v->last_seen_ns = v->alive_ns = t_ns;
+  return v;
+}
+
+bool book_weigh(const struct visit_book *b, struct visit *v) {
+  struct fuse_result r;
+  fuse_result(&v->fuse, &r);
+  if (r.reads == 0)
+    return false; // a seed that was not read again yet keeps what the log knows
+  struct plate_read was = v->best;
+  enum visit_certainty certainty = v->certainty;
+  bool same = strcmp(was.text, r.text) == 0;
+  float show = same && certainty != VISIT_UNREAD ? HIDE_CONFIDENCE : SHOW_CONFIDENCE;
+  float threshold =
+      same && certainty == VISIT_CERTAIN ? b->threshold - CERTAIN_HYSTERESIS : b->threshold;
+  if (r.text[0] == 0 || !r.valid || r.confidence < show)
+    v->certainty = VISIT_UNREAD;
+  else
+    v->certainty = fuse_certain(&r, threshold) ? VISIT_CERTAIN : VISIT_UNSURE;
+  v->reads = r.reads;
+  v->best.type = r.type;
+  v->best.confidence = r.confidence;
+  v->best.alternatives = r.alternatives;
+  memcpy(v->best.alternative, r.alternative, sizeof r.alternative);
+  memcpy(v->best.text, r.text, sizeof v->best.text);
+  if (v->certainty == VISIT_UNREAD)
+    v->best.text[0] = 0;
+  return v->certainty != certainty || strcmp(was.text, v->best.text) != 0;
+}
+
+struct visit_event book_event(const struct visit *v, enum visit_event_kind kind, int64_t t_ns) {
+  return (struct visit_event){.kind = kind,
+                              .visit = v->id,
+                              .t_ns = t_ns,
+                              .opened_ns = v->opened_ns,
+                              .last_seen_ns = v->last_seen_ns,
+                              .first_readable_ns = v->first_readable_ns,
+                              .certainty = v->certainty,
+                              .direction = v->direction,
+                              .best = v->best,
+                              .reads = v->reads,
+                              .evidence_ns = v->evidence_ns};
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of visit.c: the recent visits, which of them a car belongs to, and what is told about
+// them.
+#ifndef BAYPLATE_VISION_VISIT_BOOK_H
+#define BAYPLATE_VISION_VISIT_BOOK_H
+
+#include "vision/car.h"
+#include "vision/fuse.h"
+#include "vision/track.h"
+#include "vision/visit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// One visit.
+struct visit {
+  bool used, open, seeded;
+  uint64_t id;
+  int64_t opened_ns, last_seen_ns, first_readable_ns;
+  int64_t alive_ns; // from when the time to be gone counts
+  enum visit_certainty certainty;
+  enum visit_direction direction;
+  struct fuse fuse;
+  struct plate_read best;
+  unsigned reads;
+  bool placed;          // x.. area are known
+  float x, y, w;        // last place of the plate, pixels; w == 0: no plate was seen
+  struct car_area area; // of the car, parts of the frame
+  bool stood;           // it stood when it was last seen
+  int64_t stood_ns;     // since when
+  bool disturbed;       // something moved there since
+  float told_confidence;
+  char evidence_text[PLATE_TEXT_MAX];
+  float evidence_weight;
+  int64_t evidence_ns, evidence_sent_ns;
+};
+
+struct visit_book {
+  struct visit visit[VISITS_RECENT_MAX];
+  uint64_t next_id;
+  int64_t gap_ns, gone_ns;
+  float threshold;
+};
+
+// A car as the book must recognise it.
+struct visit_sight {
+  const struct fuse_result *text;
+  float x, y, w; // place of its plate, pixels; w == 0: no plate
+  struct car_area area;
+  uint64_t in_view[TRACKS_MAX]; // visits that other plates of this frame belong to
+  int views;
+};
+
+// The visit this car belongs to, or NULL: the same text within the gap; a text that is almost the
+// same, or none, at the same place a moment ago; an unread car of which this is the plate.
+struct visit *book_match(struct visit_book *b, const struct visit_sight *s, int64_t t_ns);
+
+// An earlier visit of the same text, which this visit turned out to belong to; NULL: none.
+struct visit *book_earlier(struct visit_book *b, const struct visit *of, int64_t t_ns);
+
+// A new visit, open, not told yet. Never NULL: the oldest closed visit, or the oldest, is
+// forgotten.
+struct visit *book_open(struct visit_book *b, int64_t t_ns);
+
+// Weighs the visit's reads again: best, certainty. true: text or certainty is another one.
+bool book_weigh(const struct visit_book *b, struct visit *v);
+
+// Fills an event without evidence in.
+struct visit_event book_event(const struct visit *v, enum visit_event_kind kind, int64_t t_ns);
+
+#endif
