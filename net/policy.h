@@ -48,6 +48,7 @@ struct policy_answer {
     char color[POLICY_TEXT_MAX];
     struct policy_date first_registered; // year 0 when not told
   } vehicle;
+  int skipped;  // policies of a kind that is neither of ours, left out
   int policies; // how many of policy[] are set
   struct policy policy[POLICY_POLICIES_MAX];
 };

@@ -8,37 +8,9 @@
 #include "board/err.h"
 #include "net/policy.h"
 #include "net/policy_config.h"
+#include "net/policy_fault.h"
 
 #include <stdint.h>
-
-enum policy_status {
-  POLICY_FOUND,   // result.answer is set
-  POLICY_UNKNOWN, // the gateway knows no such plate
-  POLICY_FAILED   // result.fault says why, result.err tells a person
-};
-
-// Why a look-up failed; the names (policy_fault_name) are stable, for logs, metrics and the page.
-enum policy_fault {
-  POLICY_FAULT_NONE,
-  POLICY_FAULT_CONNECT,   // "connect": no name, no route, refused
-  POLICY_FAULT_TLS,       // "tls": the server's certificate, ours, or the handshake
-  POLICY_FAULT_CUT,       // "cut": the connection ended inside the answer
-  POLICY_FAULT_TIMEOUT,   // "timeout": connect_ms or total_ms ran out
-  POLICY_FAULT_DENIED,    // "denied": 401, 403
-  POLICY_FAULT_LIMITED,   // "limited": 429 on every attempt
-  POLICY_FAULT_SERVER,    // "server": 5xx on every attempt
-  POLICY_FAULT_STATUS,    // "status": another status than those of the contract
-  POLICY_FAULT_TOO_LARGE, // "too_large": more than max_bytes
-  POLICY_FAULT_ENCODING,  // "encoding": not UTF-8, or compressed unasked
-  POLICY_FAULT_MALFORMED, // "malformed": not JSON, or nested too deep
-  POLICY_FAULT_SHAPE,     // "shape": JSON, but a field is missing or has the wrong type or length
-  POLICY_FAULT_DATE,      // "date": a date that does not exist or is written in an unknown way
-  POLICY_FAULT_PLATE,     // "plate": the answer is for another plate
-  POLICY_FAULT_BREAKER,   // "breaker": not asked, the gateway failed too often just now
-  POLICY_FAULT_CANCELLED, // "cancelled": the client was freed
-  POLICY_FAULT_INTERNAL,  // "internal": memory
-  POLICY_FAULT_COUNT
-};
 
 struct policy_result {
   uint64_t tag; // as given to policy_client_ask
@@ -78,8 +50,5 @@ bool policy_client_ready(struct policy_client *c);
 // Stops at once: look-ups under way are cut off and, like those waiting, reported as
 // POLICY_FAULT_CANCELLED before this returns. NULL is fine.
 void policy_client_free(struct policy_client *c);
-
-// "connect", "tls", ... Never NULL.
-const char *policy_fault_name(enum policy_fault fault);
 
 #endif
