@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Picture files (JPEG, PNG, BMP) to BGR24 pixels, as a person sees them: turned by their EXIF
+// orientation.
+#ifndef BAYPLATE_TOOLS_PICTURE_H
+#define BAYPLATE_TOOLS_PICTURE_H
+
+#include "board/err.h"
+#include "vision/image.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PICTURE_PIXELS_MAX (120u * 1000u * 1000u) // 360 MB as BGR24
+#define PICTURE_BYTES_MAX (256u << 20)            // of a file
+
+struct picture {
+  struct image_view view; // BGR24; its pixels belong to the picture
+  uint8_t *pixels;
+};
+
+// Reads a file. Missing, empty, truncated, oversized and foreign files are errors that say so; *p
+// is then empty.
+BP_CHECK bool picture_load(struct picture *p, const char *path, struct err *e);
+
+// The same from memory.
+BP_CHECK bool picture_decode(struct picture *p, const uint8_t *data, size_t bytes, struct err *e);
+
+// Memory for width x height pixels, uninitialised; refuses sizes above the bounds.
+BP_CHECK bool picture_new(struct picture *p, long width, long height, struct err *e);
+void picture_free(struct picture *p); // empties it; an empty one is fine
+
+// A line of 2 pixels, cut at the picture's edges.
+void picture_line(struct picture *p, float x0, float y0, float x1, float y1, const uint8_t bgr[3]);
+BP_CHECK bool picture_write_png(const struct picture *p, const char *path, struct err *e);
+
+#endif
