@@ -10,16 +10,20 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define CAMERA_SOURCE_MAX 512
 
 struct camera_config {
   // v4l2:/dev/video0[?width=1280&height=720&fps=25&format=mjpeg|yuyv], rtsp://, http://, https://
-  // (MJPEG or any stream), a video file's path, or folder:DIR[?fps=5].
+  // (MJPEG or any stream), a video file's path, folder:DIR[?fps=5] (pictures in the order of their
+  // names), or sim:[?width=640&height=360&fps=25] (camera_sim.h).
   char source[CAMERA_SOURCE_MAX];
-  bool fast;            // files and folders: as fast as they are taken; else at their own pace
-  bool loop;            // files and folders: begin again at the end
-  int open_ms, read_ms; // limits of one open and one read; 0: 5000 and 3000
+  // Files and folders: as fast as they are taken, and frame times are those of the recording, begun
+  // when it was opened. Otherwise at their own pace.
+  bool fast;
+  bool loop;                    // files and folders: begin again at the end
+  int open_ms, read_ms;         // limits of one open and one read; 0: 5000 and 3000
   const struct bp_clock *clock; // gives both times of each frame
   const atomic_bool
       *cancel; // becomes true: open and read return at once with ERR_STATE. May be NULL
@@ -27,7 +31,7 @@ struct camera_config {
 
 enum camera_next { CAMERA_FRAME, CAMERA_END, CAMERA_ERROR };
 
-struct camera; // each driver's own; its first member is struct camera_base
+struct camera; // each driver's own
 
 struct camera_ops {
   const char *name;
@@ -42,6 +46,11 @@ struct camera_ops {
 // The driver for a source, or NULL with ERR_ARG for a source no driver knows.
 const struct camera_ops *camera_driver(const char *source, struct err *e);
 
-extern const struct camera_ops camera_v4l2, camera_ffmpeg, camera_folder;
+// The source as it may be shown and logged: user and password of an address are left out. `out` is
+// cut at `size`.
+void camera_source_shown(const char *source, char *out, size_t size);
+
+// Streams and files are two drivers of one file: only the first is live.
+extern const struct camera_ops camera_stream, camera_file, camera_folder, camera_v4l2, camera_sim;
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "board/camera.h"
 
-#define CAMERA_FEED_QUEUE 3       // frames waiting; a newer one pushes the oldest out (counted)
+#define CAMERA_FEED_QUEUE 3 // frames waiting; a newer one pushes the oldest out (counted)
+#define CAMERA_FEED_OFFLINE_MS 3000
 #define CAMERA_FEED_PAUSE_MS 1000 // before the first new try; doubles
 #define CAMERA_FEED_PAUSE_MAX_MS 30000
 
@@ -31,7 +32,9 @@ enum camera_feed_take {
   FEED_FRAME,   // *out is the caller's
   FEED_LOST,    // told once each time the camera goes offline, before any later frame
   FEED_NOTHING, // the time ran out
-  FEED_ENDED,   // a file is over; told for ever
+  // A file is over, or broken after its first frame (status has the words). Told for ever: at once
+  // the first time, then after the timeout.
+  FEED_ENDED,
 };
 
 struct camera_feed;

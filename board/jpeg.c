@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "board/jpeg.h"
 
+#include "board/frame_range.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +124,7 @@ bool jpeg_decode(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len, struct
       return false;
     return err_set(e, ERR_FORMAT, "JPEG: %s", tjGetErrorStr2(d->handle));
   }
+  frame_range_limit(f);
   *out = f;
   return true;
 }

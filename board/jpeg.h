@@ -18,9 +18,9 @@ struct jpeg_decoder;
 BP_CHECK bool jpeg_decoder_new(struct jpeg_decoder **out, struct err *e);
 void jpeg_decoder_free(struct jpeg_decoder *d); // NULL is fine
 
-// Decodes into a new frame: FRAME_I420 (4:2:0 and 4:2:2 colour), FRAME_GRAY8 for grey pictures.
-// Times and seq are zero. ERR_FORMAT: not a JPEG, or cut short; ERR_LIMIT: beyond FRAME_SIDE_MAX or
-// FRAME_BYTES_MAX.
+// Decodes into a new frame: FRAME_I420, squeezed to BT.601's limited range (4:2:0 and 4:2:2
+// colour), FRAME_GRAY8 for grey pictures. Times and seq are zero. ERR_FORMAT: not a JPEG, or cut
+// short; ERR_LIMIT: beyond FRAME_SIDE_MAX or FRAME_BYTES_MAX.
 BP_CHECK bool jpeg_decode(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len,
                           struct frame **out, struct err *e);
 
