@@ -107,13 +107,13 @@ bool book_weigh(const struct visit_book *b, struct visit *v) {
   struct plate_read was = v->best;
   enum visit_certainty certainty = v->certainty;
   bool same = strcmp(was.text, r.text) == 0;
-  float show = same && certainty != VISIT_UNREAD ? HIDE_CONFIDENCE : SHOW_CONFIDENCE;
-  float threshold =
-      same && certainty == VISIT_CERTAIN ? b->threshold - CERTAIN_HYSTERESIS : b->threshold;
+  float show = certainty != VISIT_UNREAD ? HIDE_CONFIDENCE : SHOW_CONFIDENCE;
+  bool stays = same && certainty == VISIT_CERTAIN && r.valid && r.agreeing >= FUSE_CERTAIN_READS &&
+               r.confidence >= b->threshold - CERTAIN_HYSTERESIS;
   if (r.text[0] == 0 || !r.valid || r.confidence < show)
     v->certainty = VISIT_UNREAD;
   else
-    v->certainty = fuse_certain(&r, threshold) ? VISIT_CERTAIN : VISIT_UNSURE;
+    v->certainty = stays || fuse_certain(&r, b->threshold) ? VISIT_CERTAIN : VISIT_UNSURE;
   v->reads = r.reads;
   v->best.type = r.type;
   v->best.confidence = r.confidence;
