@@ -79,6 +79,17 @@ static bool worth_a_look(const struct analyser *a, int64_t t_ns) {
   return since >= (visits_car_in_view(a->visits, t_ns) ? PARKED_NS : IDLE_NS);
 }
 
+// Things that only reach into the zone are not in it.
+static void keep_inside(const struct zone *zone, struct motion_result *m) {
+  int n = 0;
+  for (int i = 0; i < m->boxes && i < MOTION_BOXES_MAX; i++) {
+    const struct motion_box *b = &m->box[i];
+    if (zone_contains(zone, (b->x0 + b->x1) / 2, (b->y0 + b->y1) / 2))
+      m->box[n++] = *b;
+  }
+  m->boxes = n;
+}
+
 // Finds and reads the plates of one frame; returns how many are in a->read, or -1.
 static int look_at(struct analyser *a, const struct image_view *frame, struct err *e) {
   struct image_rect rect = zone_rect(&a->zone, frame->width, frame->height, ZONE_MARGIN);
@@ -126,6 +137,7 @@ bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t
     return err_prefix(e, "analyser");
   if (motion.moving || motion.scene_changed)
     a->moved_ns = t_ns;
+  keep_inside(&a->zone, &motion);
   struct visit_look look = {.frame = frame, .t_ns = t_ns, .reads = a->read, .motion = &motion};
   if (worth_a_look(a, t_ns)) {
     look.n = look_at(a, frame, e);

@@ -358,13 +358,17 @@ static void note_motion(struct visits *v, const struct motion_result *m) {
     struct visit *visit = &v->book.visit[i];
     if (!visit->used || !visit->open || !visit->placed || visit->disturbed)
       continue;
-    if (m->scene_changed)
-      visit->disturbed = true;
+    bool covered = false;
     for (int k = 0; k < m->boxes && k < MOTION_BOXES_MAX; k++) {
       struct car_area a = {m->box[k].x0, m->box[k].y0, m->box[k].x1, m->box[k].y1};
-      if (m->box[k].moving > 0.05f && car_overlap(&a, &visit->area) > 0.2f)
+      bool here = car_overlap(&a, &visit->area) > 0.2f;
+      covered |= here;
+      if (here && m->box[k].moving > 0.05f)
         visit->disturbed = true;
     }
+    // What moved and left no thing behind may have been this car going.
+    if (m->scene_changed || (m->moving && !covered))
+      visit->disturbed = true;
   }
 }
 

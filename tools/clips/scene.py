@@ -8,11 +8,12 @@ import os
 import sys
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFile, ImageFilter
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "plates"))
 from render import first_font, render, HANZI, LATIN  # noqa: E402
 
+ImageFile.LOAD_TRUNCATED_IMAGES = True  # photographs of the data sets lack their last bytes now and then
 WIDTH, HEIGHT = 1280, 720
 HORIZON = 40.0    # row of the horizon in pixels
 FOCAL = 1300.0    # focal length in pixels
