@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# The page's files become one C source of bp_firmware.
+set(BP_PAGE_FILES index.html)
+list(TRANSFORM BP_PAGE_FILES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(BP_PAGE_SOURCE ${CMAKE_CURRENT_BINARY_DIR}/page_assets.c)
+add_custom_command(OUTPUT ${BP_PAGE_SOURCE}
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/embed.py ${BP_PAGE_SOURCE} ${BP_PAGE_FILES}
+  DEPENDS ${CMAKE_CURRENT_LIST_DIR}/embed.py ${BP_PAGE_FILES} VERBATIM)
