@@ -163,7 +163,7 @@ def train(a):
             break
         warm = min(1, (step - first + 1) / 200)
         for g in opt.param_groups:
-            g["lr"] = a.rate * warm * (0.5 * (1 + math.cos(math.pi * max(0, (u - 0.3) / 0.7))) + 0.01)
+            g["lr"] = a.rate * warm * (0.5 * (1 + math.cos(math.pi * max(0, (u - 0.35) / 0.65))) + 0.01)
         x, t = batch(p, min(count.value, POOL), rng, data.SIZE)
         with torch.autocast("cpu", torch.bfloat16, enabled=not a.exact):
             maps = net(x)

@@ -181,9 +181,14 @@ class Source:
         f = scene[0].shape[1] / scene[lv].shape[1]
         g = scene[0].shape[0] / scene[lv].shape[0]
         sm = m @ np.array([[f, 0, (f - 1) / 2], [0, g, (g - 1) / 2], [0, 0, 1]])
-        border = rng.choice([cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT])
-        im = cv2.warpPerspective(scene[lv], sm, (w, h), flags=cv2.INTER_LINEAR, borderMode=int(border),
-                                 borderValue=tuple(int(v) for v in rng.integers(0, 200, 3)))
+        more = []
+        if not free and z * min(iw, ih) < 1.2 * max(w, h):  # the scene does not fill the view: another one behind it
+            im, more = self.foreign(w, h) if self.video and rng.random() < 0.5 else self.view(w, h, plate_w, True)
+            more = [(k[0], IGNORE) for k in more]
+            im = np.ascontiguousarray(im)
+            cv2.warpPerspective(scene[lv], sm, (w, h), im, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
+        else:
+            im = cv2.warpPerspective(scene[lv], sm, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         quad = project(m, q)
         kind = SINGLE
         if not free and rng.random() < 0.68:
@@ -197,7 +202,7 @@ class Source:
             ys = np.clip(quad[:, 1].astype(int), 0, h - 1)
             xs = np.clip(quad[:, 0].astype(int), 0, w - 1)
             self.paste(im, quad, tex, float(im[ys.min():ys.max() + 1, xs.min():xs.max() + 1].mean()))
-        return im, [(quad, kind)]
+        return im, [(quad, kind)] + more
 
     def foreign(self, w, h):
         """A view of the gate film; the plates on it are neither wanted nor wrong."""
@@ -265,10 +270,10 @@ class Source:
             if any(boxes_meet(q, k[0]) for k in found):
                 continue
             colour = [(255, 255, 255), (0, 0, 0), (0, 255, 255), (20, 200, 255), (255, 90, 30), (0, 0, 220)][rng.integers(6)]
-            if rng.random() < 0.25:
-                pad = int(rng.integers(1, 8))
-                back = tuple(int(v) for v in rng.integers(0, 256, 3))
-                cv2.rectangle(im, (x - pad, y - th - pad), (x + tw + pad, y + base + pad), back, -1)
+            if rng.random() < 0.2:
+                pad, back = int(rng.integers(1, 8)), int(rng.choice([0, 255]))
+                cv2.rectangle(im, (x - pad, y - th - pad), (x + tw + pad, y + base + pad), (back, back, back), -1)
+                colour = (255 - back,) * 3
             elif rng.random() < 0.4:
                 cv2.putText(im, text, (x, y), font, scale, (0, 0, 0), thick + 2, cv2.LINE_AA)
             cv2.putText(im, text, (x, y), font, scale, colour, thick, cv2.LINE_AA)
@@ -338,7 +343,7 @@ class Source:
         rng = self.rng
         im = np.zeros((SIZE, SIZE, 3), np.uint8)
         found = []
-        grid = rng.choice([1, 2, 3, 4], p=[0.52, 0.28, 0.12, 0.08])
+        grid = rng.choice([1, 2, 3, 4], p=[0.6, 0.26, 0.09, 0.05])
         cuts = [np.r_[0, np.sort(np.arange(1, grid) * SIZE // grid + rng.integers(-20, 21, grid - 1)), SIZE] for _ in range(2)]
         for j in range(grid):
             for i in range(grid):
@@ -358,6 +363,8 @@ class Source:
                 im[y0:y1, x0:x1] = tile
                 for c, k in q:
                     v = clip_share(c, w, h)
+                    if k == IGNORE:
+                        c = np.clip(c, 0, [w, h]).astype(np.float32)
                     if v > 0.02:
                         wide = np.linalg.norm(c[1] - c[0] + c[2] - c[3]) / 2
                         found.append((c + [x0, y0], k if v > 0.93 and wide >= SMALLEST else IGNORE))
