@@ -54,6 +54,11 @@ bool plate_finder_read(struct plate_finder *f, const struct image_view *picture,
   return true;
 }
 
+const struct detection *plate_finder_detections(const struct plate_finder *f, int *n) {
+  *n = f->n;
+  return f->found;
+}
+
 bool plate_finder_read_crop(struct plate_finder *f, const struct image_view *picture,
                             struct found_plates *out, struct err *e) {
   if (!reader_read_crop(f->reader, picture, &out->plate[0], e))

@@ -11,6 +11,7 @@
 #define PLATES_MAX 32 // told of one picture
 
 struct plate_finder;
+struct detection;
 
 struct found_plates {
   int n; // best first
@@ -27,6 +28,9 @@ BP_CHECK bool plate_finder_find(struct plate_finder *f, const struct image_view 
                                 struct err *e);
 BP_CHECK bool plate_finder_read(struct plate_finder *f, const struct image_view *picture,
                                 struct found_plates *out, struct err *e);
+
+// What find() found, read or not; valid until the next call.
+const struct detection *plate_finder_detections(const struct plate_finder *f, int *n);
 
 // A picture that is one plate already cut out: one entry, or none.
 BP_CHECK bool plate_finder_read_crop(struct plate_finder *f, const struct image_view *picture,
