@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The database's tables, by numbered migrations. A published migration is never changed: what is
+// wrong with it is put right by the next one.
+#ifndef BAYPLATE_FIRMWARE_STORE_SCHEMA_H
+#define BAYPLATE_FIRMWARE_STORE_SCHEMA_H
+
+#include "board/err.h"
+
+#include <sqlite3.h>
+
+#define STORE_SCHEMA_VERSION 3
+#define STORE_APPLICATION_ID 0x42504c54 // "BPLT" in the file's header
+
+// Brings an open database from any older version to STORE_SCHEMA_VERSION, one transaction a step,
+// so that a power cut leaves a whole version. Leaves foreign keys on. ERR_STATE: a newer program
+// wrote it, or it is not bayplate's. ERR_FORMAT: damaged. Else as SQLite says: ERR_FULL,
+// ERR_DENIED, ERR_BUSY, ERR_IO.
+BP_CHECK bool store_schema_migrate(sqlite3 *db, struct err *e);
+
+// Is it exactly the present version? Same errors, ERR_STATE also for an older one.
+BP_CHECK bool store_schema_check(sqlite3 *db, struct err *e);
+
+// SQLite's last error on `db` as ours. Always false.
+bool store_schema_error(sqlite3 *db, const char *what, struct err *e);
+
+#endif
