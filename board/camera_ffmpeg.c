@@ -16,7 +16,12 @@
 #define READ_MS 3000
 #define PROBE_BYTES "1000000" // what a stream may send before its format must be clear
 #define ANALYSE_US "700000"
-#define PIXELS_MAX (64 << 20)     // a decoder refuses larger pictures before it allocates them
+#define PIXELS_MAX (64 << 20) // a decoder refuses larger pictures before it allocates them
+#define EARLY_FRAMES 2        // a file may end so much before its header says
+// Playlists are not among them: they lead to other files.
+#define FILE_KINDS                                                                                 \
+  "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,ivf,h264,hevc,mjpeg,mpjpeg,"    \
+  "jpeg_pipe,png_pipe,bmp_pipe,image2"
 #define PACKETS_WITHOUT_FRAME 500 // a stream that decodes to nothing for so long is none
 
 struct camera {
@@ -50,7 +55,8 @@ static void limit(struct camera *c, int ms) {
 static bool fail(struct camera *c, int rc, const char *what, int ms, struct err *e) {
   if (camera_cancelled(&c->config))
     return err_set(e, ERR_STATE, "%s: told to stop", c->shown);
-  if (rc == AVERROR_EXIT || rc == AVERROR(ETIMEDOUT))
+  // Not every protocol passes on that it was interrupted.
+  if (rc == AVERROR_EXIT || rc == AVERROR(ETIMEDOUT) || interrupted(c))
     return err_set(e, ERR_TIMEOUT, "%s: %s: nothing came for %d ms", c->shown, what, ms);
   if (rc == AVERROR_HTTP_UNAUTHORIZED || rc == AVERROR_HTTP_FORBIDDEN)
     return err_set(e, ERR_DENIED, "%s: %s: refused; check user and password in the source",
@@ -58,6 +64,10 @@ static bool fail(struct camera *c, int rc, const char *what, int ms, struct err 
   if (rc == AVERROR_HTTP_NOT_FOUND || rc == AVERROR(ENOENT))
     return err_set(e, ERR_NOT_FOUND, "%s: %s: no such %s", c->shown, what,
                    c->live ? "stream" : "file");
+  if (!c->live && rc == AVERROR(EINVAL))
+    return err_set(e, ERR_FORMAT,
+                   "%s: %s: not a kind of video file that is taken (MP4, MKV, AVI, TS, ...)",
+                   c->shown, what);
   char words[AV_ERROR_MAX_STRING_SIZE] = "";
   (void)av_strerror(rc, words, sizeof words); // unknown codes get words too
   return err_set(e,
@@ -96,6 +106,7 @@ static bool set_options(const struct camera *c, AVDictionary **o) {
     rc |= av_dict_set(o, "max_delay", "0", 0);
   } else {
     rc |= av_dict_set(o, "protocol_whitelist", "file", 0);
+    rc |= av_dict_set(o, "format_whitelist", FILE_KINDS, 0);
     rc |= av_dict_set(o, "pattern_type", "none", 0); // '%' in a picture's name is a '%'
   }
   return rc >= 0;
@@ -131,29 +142,14 @@ static bool open_codec(struct camera *c, struct err *e) {
   return true;
 }
 
-static bool ff_open(struct camera **out, const struct camera_config *config, bool live,
-                    struct err *e) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  (void)pthread_once(&once, quiet); // fails only for a bad argument
-  struct camera *c = calloc(1, sizeof *c);
-  if (!c)
-    return err_set(e, ERR_NOMEM, "camera: no memory");
-  c->config = *config;
-  c->config.open_ms = config->open_ms > 0 ? config->open_ms : OPEN_MS;
-  c->config.read_ms = config->read_ms > 0 ? config->read_ms : READ_MS;
-  c->live = live;
-  c->first_pts = AV_NOPTS_VALUE;
-  camera_source_shown(config->source, c->shown, sizeof c->shown);
+static bool open_input(struct camera *c, struct err *e) {
   char url[CAMERA_SOURCE_MAX + 8] = "";
-  size_t prefix = live ? 0 : strlen("file:");
+  size_t prefix = c->live ? 0 : strlen("file:");
   memcpy(url, "file:", prefix);
-  memcpy(url + prefix, config->source, strnlen(config->source, CAMERA_SOURCE_MAX));
-
+  memcpy(url + prefix, c->config.source, strnlen(c->config.source, CAMERA_SOURCE_MAX));
   AVDictionary *options = NULL;
-  c->packet = av_packet_alloc();
-  c->picture = av_frame_alloc();
   c->format = avformat_alloc_context();
-  bool ok = c->packet && c->picture && c->format && set_options(c, &options);
+  bool ok = c->format && set_options(c, &options);
   if (!ok) {
     err_set(e, ERR_NOMEM, "%s: no memory", c->shown);
     goto done;
@@ -169,7 +165,26 @@ static bool ff_open(struct camera **out, const struct camera_config *config, boo
   ok = ok && open_codec(c, e);
 done:
   av_dict_free(&options);
-  if (!ok) {
+  return ok;
+}
+
+static bool ff_open(struct camera **out, const struct camera_config *config, bool live,
+                    struct err *e) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, quiet); // fails only for a bad argument
+  struct camera *c = calloc(1, sizeof *c);
+  if (!c)
+    return err_set(e, ERR_NOMEM, "camera: no memory");
+  c->config = *config;
+  c->config.open_ms = config->open_ms > 0 ? config->open_ms : OPEN_MS;
+  c->config.read_ms = config->read_ms > 0 ? config->read_ms : READ_MS;
+  c->live = live;
+  c->first_pts = AV_NOPTS_VALUE;
+  camera_source_shown(config->source, c->shown, sizeof c->shown);
+  c->packet = av_packet_alloc();
+  c->picture = av_frame_alloc();
+  bool ok = (c->packet && c->picture) || err_set(e, ERR_NOMEM, "%s: no memory", c->shown);
+  if (!ok || !open_input(c, e)) {
     ff_close(c);
     return false;
   }
@@ -259,28 +274,36 @@ static enum camera_next deliver(struct camera *c, struct frame **out, struct err
   return CAMERA_FRAME;
 }
 
-// Back to the first picture of a file. A file without any is not tried for ever.
+// Back to the first picture of a file: opened anew, as not every kind can be wound back to its very
+// beginning. A file without any picture is not tried for ever.
 static bool rewind_file(struct camera *c, struct err *e) {
   if (c->seq == c->seq_loop)
     return err_set(e, ERR_FORMAT, "%s: holds no pictures", c->shown);
-  AVStream *s = c->format->streams[c->stream];
-  int64_t start = s->start_time != AV_NOPTS_VALUE ? s->start_time : 0;
-  int rc = av_seek_frame(c->format, c->stream, start, AVSEEK_FLAG_BACKWARD);
-  if (rc < 0)
-    rc = avformat_seek_file(c->format, -1, INT64_MIN, 0, 0, AVSEEK_FLAG_BYTE);
-  if (rc < 0)
-    return fail(c, rc, "begin again", 0, e);
-  avcodec_flush_buffers(c->codec);
+  avcodec_free_context(&c->codec);
+  avformat_close_input(&c->format);
   c->draining = false;
   c->seq_loop = c->seq;
   c->loop_ns = c->media_ns + c->frame_ns;
   c->first_pts = AV_NOPTS_VALUE;
-  return true;
+  return open_input(c, e);
+}
+
+// Did a file end before its header says it does? Some kinds pass over the last broken picture.
+static bool ended_early(const struct camera *c) {
+  const AVStream *s = c->format->streams[c->stream];
+  if (c->format->duration_estimation_method != AVFMT_DURATION_FROM_STREAM)
+    return false;
+  int64_t says = 0;
+  if (s->duration > 0)
+    says = av_rescale_q(s->duration, s->time_base, (AVRational){1, (int)CLOCK_NS_PER_S});
+  else if (c->format->nb_streams == 1 && c->format->duration > 0)
+    says = c->format->duration * (CLOCK_NS_PER_S / AV_TIME_BASE);
+  return c->media_ns + (1 + EARLY_FRAMES) * c->frame_ns < c->loop_ns + says;
 }
 
 static void cut_short(struct camera *c, struct err *e) {
-  err_set(e, ERR_FORMAT, "%s: ends in the middle of picture %llu; the file is cut short", c->shown,
-          (unsigned long long)c->seq + 1);
+  err_set(e, ERR_FORMAT, "%s: cut short: it ends in the middle of picture %llu", c->shown,
+          (unsigned long long)(c->seq - c->seq_loop) + 1);
 }
 
 // Feeds the decoder one packet, or its end. False: e is set.
@@ -321,7 +344,7 @@ static enum camera_next ff_next(struct camera *c, struct frame **out, struct err
       return got;
     }
     if (rc == AVERROR_EOF || c->draining) {
-      if (c->corrupt) {
+      if (c->corrupt || ended_early(c)) {
         cut_short(c, e);
         return CAMERA_ERROR;
       }
