@@ -140,9 +140,9 @@ static bool start_decoder(const char *clip, const struct run *r, int *fd, pid_t 
     return err_errno(e, errno, "pipe");
   char size[32];
   (void)snprintf(size, sizeof size, "%dx%d", r->width, r->height);
-  char *argv[] = {"ffmpeg", "-v",         "error", "-nostdin", "-threads", "1",
-                  "-i",     (char *)clip, "-f",    "rawvideo", "-pix_fmt", "yuv420p",
-                  "-s",     size,         "-",     NULL};
+  char *argv[] = {"ffmpeg",   "-v",         "error", "-nostdin", "-threads", "1",
+                  "-i",       (char *)clip, "-f",    "rawvideo", "-vsync",   "passthrough",
+                  "-pix_fmt", "yuv420p",    "-s",    size,       "-",        NULL};
   posix_spawn_file_actions_t io;
   posix_spawn_file_actions_init(&io);
   posix_spawn_file_actions_adddup2(&io, ends[1], STDOUT_FILENO);

@@ -200,8 +200,8 @@ void fuse_result(const struct fuse *f, struct fuse_result *out) {
     out->mean = t->confidence / t->read_weight;
     float k = 1 + 0.5f * log2f((float)(t->views > 0 ? t->views : 1));
     float lone = 1 - powf(1 - fminf(out->mean, 0.9999f), fminf(k, 2.5f));
-    float doubt = rival != NULL ? fminf(rival->weight / t->weight, 1.0f) : 0;
-    out->confidence = lone * (1 - doubt * doubt);
+    float doubt = rival != NULL ? rival->weight / t->weight : 0;
+    out->confidence = lone / (1 + doubt * doubt);
   } else { // pieced together, or only ever an alternative
     float mean = 0;
     for (int i = 0; i < f->texts; i++)

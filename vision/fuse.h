@@ -62,7 +62,7 @@ void fuse_merge(struct fuse *f, const struct fuse *other);
 //  - The length is the heaviest one; each place's symbol is the heaviest one there. Where that
 //  makes no plate but a
 //    text that was read does, that text is taken.
-//  - confidence = (1 - (1 - mean)^k) * (1 - (runner-up / winner)^2), k = 1 + log2(views) / 2, at
+//  - confidence = (1 - (1 - mean)^k) / (1 + (runner-up / winner)^2), k = 1 + log2(views) / 2, at
 //  most 2.5: views from
 //    different distances are independent evidence, frames of a standing car are not. A text that
 //    never was read as a whole gets at most FUSE_PATCHED_MAX.
