@@ -54,9 +54,9 @@ struct MHD_Response *ps_json_response(char *text) {
   return r;
 }
 
-static struct MHD_Response *fixed(const char *text, size_t len, const char *type) {
+static struct MHD_Response *fixed(const char *text, const char *type) {
   struct MHD_Response *r =
-      MHD_create_response_from_buffer(len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+      MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
   if (r && MHD_add_response_header(r, "Content-Type", type) != MHD_YES) {
     MHD_destroy_response(r);
     return NULL;
@@ -65,7 +65,7 @@ static struct MHD_Response *fixed(const char *text, size_t len, const char *type
 }
 
 static struct MHD_Response *json_text(const char *text) {
-  return fixed(text, strlen(text), "application/json; charset=utf-8");
+  return fixed(text, "application/json; charset=utf-8");
 }
 
 // A body that is made while it is sent.
@@ -187,16 +187,14 @@ struct MHD_Response *ps_fault_response(enum ps_fault f, const json_t *good, int 
   case PS_PLATE:
   case PS_DATE:
     return changed(good, f);
-  case PS_ENCODING:
-    return fixed("{\"plate\":\"\xd4\xc1"
-                 "A12345\",\"policies\":[]}",
-                 32, "application/json");
+  case PS_ENCODING: // 粤 in GBK
+    return fixed("{\"plate\":\"\xd4\xc1\x41\",\"policies\":[]}", "application/json");
   case PS_CHARSET:
-    return fixed("{}", 2, "application/json; charset=gbk");
+    return fixed("{}", "application/json; charset=gbk");
   case PS_GZIP:
     return with_header(json_text("\x1f\x8b\x08"), "Content-Encoding", "gzip");
   case PS_HTML:
-    return fixed("<html><body>Please sign in</body></html>", 40, "text/html");
+    return fixed("<html><body>Please sign in</body></html>", "text/html");
   case PS_EMPTY:
     return json_text("");
   case PS_REDIRECT:
