@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole terminal: a car arrives on a clip, its card is shown and completed, nothing acknowledged is lost."""
+import json
+import os
+import random
+import subprocess
+import threading
+
+import bayplate as bp
+
+
+def cars_arrive_with_plate_owner_and_policies(folder):
+    path, truth = bp.clip(folder, "arrive", "--seconds", "20")
+    policy = bp.PolicyServer(folder, path.with_suffix(".json"))
+    terminal = bp.Terminal(folder, path, policy.port)
+    try:
+        terminal.sign_up()
+        wanted = {v["plate"] for v in truth["visits"] if v["readable"] and v["out_s"] and v["out_s"] < 20}
+        assert wanted, "the clip shows no car"
+        cards = {}
+
+        def complete():
+            for card in terminal.history():
+                if card["plate"] and card["customer"] and card["policies"]:
+                    cards[card["plate"]["text"]] = card
+            return wanted <= set(cards)
+        bp.until(f"cards with customer and policies for {len(wanted)} cars", complete, 60)
+        for plate in wanted:
+            card = cards[plate]
+            assert card["stage"] != "unknown", card
+            assert card["todo"]["zh"] and card["todo"]["en"], card
+            assert "****" in card["customer"]["phone"], "a whole telephone number is on the page"
+            status, jpeg = terminal.request("GET", card["evidence"])
+            assert status == 200 and jpeg[:2] == b"\xff\xd8", (status, jpeg[:20])
+        visits = [c for c in terminal.history() if c["plate"]]
+        assert len(visits) == len({c["plate"]["text"] for c in visits}), "one car, two visits"
+        _, metrics = terminal.request("GET", "/metrics")
+        for name in (b"bayplate_frames_analysed_total", b"bayplate_visits_total", b"bayplate_reads_total",
+                     b"bayplate_frames_dropped_total", b"bayplate_analysis_seconds_bucket"):
+            assert name in metrics, name
+        status, health = terminal.request("GET", "/healthz")
+        assert status == 200 and json.loads(health)["ok"], (status, health)
+        info = [line for line in terminal.tail().splitlines() if not line.startswith("debug")]
+        assert not any(plate in line for line in info for plate in wanted), "a plate is logged above debug"
+    finally:
+        code, seconds = terminal.stop()
+        policy.stop()
+    assert code == 0 and seconds < 2, (code, seconds)
+
+
+def nothing_acknowledged_is_lost_by_sigkill(folder):
+    path, _ = bp.clip(folder, "kill", "--seconds", "12")
+    terminal = bp.Terminal(folder, path, extra="loop = yes\n[visit]\nsame_car_gap_s = 0\ngone_after_s = 0.5")
+    terminal.sign_up()
+    chance = random.Random(20)
+    seen = {}  # visit → highest revision a page was shown
+    newest = 0
+    for turn in range(50):
+        end = threading.Timer(chance.uniform(0.05, 0.6), terminal.kill)
+        stream = None
+        try:
+            stream = terminal.events(newest)
+            end.start()
+            while True:
+                event, ident, data = stream.next()
+                if event == "card":
+                    assert int(ident) > newest, f"revision {ident} came after {newest}"
+                    newest = int(ident)
+                    seen[data["visit"]] = max(seen.get(data["visit"], 0), newest)
+        except (EOFError, OSError, ValueError):
+            pass  # killed
+        finally:
+            end.join()
+            if terminal.process.poll() is None:
+                terminal.kill()
+            if stream:
+                stream.close()
+        terminal.start()
+    kept = {c["visit"]: c["rev"] for c in terminal.history()}
+    assert seen, "no card was ever shown"
+    for visit, rev in seen.items():
+        assert visit in kept, f"visit {visit} was shown and is lost"
+        assert kept[visit] >= rev, f"visit {visit} was shown at {rev}, the store has {kept[visit]}"
+    print(f"         {len(seen)} visits acknowledged over 50 kills, none lost")
+    terminal.stop()
+
+
+def check_config_lists_every_error(folder):
+    config = folder / "bad.ini"
+    config.write_text("[http]\nprot = 1\nport = x\n[camera]\nzone = 1\n")
+    r = subprocess.run([bp.BINARY / "firmware/bayplated", "--check-config", "-c", config], capture_output=True,
+                       text=True, timeout=bp.PATIENCE)
+    assert r.returncode == 1
+    for words in ("bad.ini:2: http.prot", "bad.ini:3: http.port", "bad.ini:5: camera.zone", "camera.source: missing"):
+        assert words in r.stderr, (words, r.stderr)
+
+
+def a_damaged_model_is_told_at_once(folder):
+    models = folder / "models"
+    models.mkdir()
+    for f in (bp.SOURCE / "vision/models").iterdir():
+        data = f.read_bytes()
+        (models / f.name).write_bytes(data[:len(data) // 2] if f.name == "reader.onnx" else data)
+    config = folder / "b.ini"
+    config.write_text(f"[camera]\nsource = x.mp4\n[vision]\nmodels = {models}\n[store]\ndir = {folder}/d\n[http]\nport = 0\n")
+    for breakage in ("reader.onnx", "detector.json"):
+        r = subprocess.run([bp.BINARY / "firmware/bayplated", "-c", config], capture_output=True, text=True,
+                           timeout=bp.PATIENCE)
+        assert r.returncode == 1 and breakage in r.stderr, (breakage, r.stderr[-500:])
+        (models / "reader.onnx").write_bytes((bp.SOURCE / "vision/models/reader.onnx").read_bytes())
+        (models / "detector.json").unlink(missing_ok=True)
+
+
+def a_damaged_database_is_set_aside(folder):
+    path, _ = bp.clip(folder, "kill", "--seconds", "12")
+    (folder / "data").mkdir()
+    (folder / "data/bayplate.db").write_bytes(os.urandom(8192))
+    terminal = bp.Terminal(folder, path)
+    try:
+        terminal.sign_up()
+        assert list((folder / "data").glob("bayplate.db.damaged-*")), "nothing was set aside"
+        assert "set aside" in terminal.tail()
+    finally:
+        terminal.stop()
+
+
+def a_camera_that_is_away_is_shown_offline(folder):
+    terminal = bp.Terminal(folder, f"{folder}/no-such.mp4")
+    try:
+        terminal.sign_up()
+        stream = terminal.events()
+
+        def offline():
+            event, _, data = stream.next()
+            return event == "status" and data["cameras"][0]["state"] == "offline" and data["cameras"][0]["error"]
+        assert "no-such.mp4" in bp.until("the page hears that the camera is offline", offline)
+        status, health = terminal.request("GET", "/healthz")
+        assert status == 503 and not json.loads(health)["ok"], (status, health)
+        stream.close()
+    finally:
+        terminal.stop()
+
+
+if __name__ == "__main__":
+    bp.run(check_config_lists_every_error, a_damaged_model_is_told_at_once, a_damaged_database_is_set_aside,
+           a_camera_that_is_away_is_shown_offline, cars_arrive_with_plate_owner_and_policies,
+           nothing_acknowledged_is_lost_by_sigkill)
