@@ -94,7 +94,8 @@ static void *run(void *ctx) {
 
 static bool load(struct analysis *a, const struct analysis_options *o, struct err *e) {
   const char *dir = o->config->vision.models[0] ? o->config->vision.models : BAYPLATE_MODEL_DIR;
-  if (!ocv_set_threads(o->config->vision.threads, e) || !detector_new(&a->detector, dir, e) || !reader_new(&a->reader, dir, e))
+  if (!ocv_set_threads(o->config->vision.threads, e) || !detector_new(&a->detector, dir, e) ||
+      !reader_new(&a->reader, dir, e))
     return err_prefix(e, "models");
   struct analyser_config config = o->config->visit;
   if (!analysis_first_visit(o->store, &config.first_visit, e) ||

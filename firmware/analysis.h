@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread between camera and arrivals: takes each frame, lets vision look at it, passes visit events on.
+// The thread between camera and arrivals: takes each frame, lets vision look at it, passes visit
+// events on.
 #ifndef BAYPLATE_FIRMWARE_ANALYSIS_H
 #define BAYPLATE_FIRMWARE_ANALYSIS_H
 
@@ -15,9 +16,9 @@ struct analysis;
 struct analysis_options {
   const struct config *config; // read during the call only
   const struct bp_clock *clock;
-  struct camera_feed *feed;    // must outlive the analysis
-  struct store *store;         // visits of the run before go on from here; read during the call only
-  visit_event_fn *on_event;    // on the analysis thread
+  struct camera_feed *feed; // must outlive the analysis
+  struct store *store;      // visits of the run before go on from here; read during the call only
+  visit_event_fn *on_event; // on the analysis thread
   void *ctx;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How visits go on over a restart: numbers from where they ended, cars still here under their own visit.
+// How visits go on over a restart: numbers from where they ended, cars still here under their own
+// visit.
 #ifndef BAYPLATE_FIRMWARE_ANALYSIS_SEED_H
 #define BAYPLATE_FIRMWARE_ANALYSIS_SEED_H
 

@@ -24,8 +24,8 @@ struct status_sources {
 //  "evidence":{"ok","error"},"clock_trusted","now"}. *json is malloc'ed.
 BP_CHECK bool status_json(const struct status_sources *s, char **json, struct err *e);
 
-// {"ok","version","camera","store","evidence","clock_trusted"}: words only, no personal data. *ok is false when the
-// camera is offline, visits are not saved or crops cannot be written.
+// {"ok","version","camera","store","evidence","clock_trusted"}: words only, no personal data. *ok
+// is false when the camera is offline, visits are not saved or crops cannot be written.
 BP_CHECK bool status_health(const struct status_sources *s, bool *ok, char **json, struct err *e);
 
 // A number that changes whenever something a person should see changes (not the time).

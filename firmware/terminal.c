@@ -8,7 +8,6 @@
 #include "firmware/api_store.h"
 #include "firmware/arrivals.h"
 #include "firmware/auth.h"
-#include "firmware/auth_store.h"
 #include "firmware/evidence.h"
 #include "firmware/status.h"
 #include "firmware/store.h"
@@ -35,7 +34,7 @@ struct terminal {
   struct arrivals *arrivals;
   struct analysis *analysis;
   struct auth *auth;
-  struct api_store *api_store;
+  struct api_store pages; // what the pages read from the store
   struct api *api;
   struct status_sources status;
   uint64_t digest; // of the last status told; arrivals thread only
@@ -74,12 +73,36 @@ static void on_tick(void *ctx) {
   t->digest = digest;
 }
 
+// What the pages ask, on the server's thread.
+static bool tell_cards(void *ctx, char **json, struct err *e) {
+  return api_store_cards(&((struct terminal *)ctx)->pages, json, e);
+}
+
+static bool tell_history(void *ctx, const char *query, const char *before, unsigned limit,
+                         char **json, struct err *e) {
+  return api_store_history(&((struct terminal *)ctx)->pages, query, before, limit, json, e);
+}
+
+static bool tell_again(void *ctx, uint64_t since,
+                       bool (*emit)(void *to, uint64_t rev, const char *json), void *to,
+                       struct err *e) {
+  return api_store_replay(&((struct terminal *)ctx)->pages, since, emit, to, e);
+}
+
+static bool tell_evidence(void *ctx, uint64_t visit, void **jpeg, size_t *len, struct err *e) {
+  return api_store_evidence(&((struct terminal *)ctx)->pages, visit, jpeg, len, e);
+}
+
 static bool tell_status(void *ctx, char **json, struct err *e) {
   return status_json(&((struct terminal *)ctx)->status, json, e);
 }
 
 static bool tell_health(void *ctx, bool *ok, char **json, struct err *e) {
   return status_health(&((struct terminal *)ctx)->status, ok, json, e);
+}
+
+static void tell_card_context(void *ctx, struct card_context *out) {
+  arrivals_card_context(((struct terminal *)ctx)->arrivals, out);
 }
 
 static void make_dir(const char *dir) {
@@ -119,29 +142,34 @@ static bool start_camera(struct terminal *t, struct err *e) {
 }
 
 static bool start_arrivals(struct terminal *t, struct err *e) {
-  const struct arrivals_options o = {
-      .clock = t->clock,
-      .store = t->store,
-      .evidence = t->evidence,
-      .policy = t->config.policy_enabled ? &t->config.policy : NULL,
-      .found_ttl_ms = t->config.lookup.found_hours * HOUR_MS,
-      .unknown_ttl_ms = t->config.lookup.unknown_hours * HOUR_MS,
-      .retry_ms = (int64_t)t->config.lookup.retry_s * 1000,
-      .calendar = &t->config.calendar,
-      .clock_need_sync = t->config.shop.clock_need_sync,
-      .camera = t->config.camera.name,
-      .announce = on_card,
-      .tick = on_tick,
-      .ctx = t};
+  const struct arrivals_options o = {.clock = t->clock,
+                                     .store = t->store,
+                                     .evidence = t->evidence,
+                                     .policy = t->config.policy_enabled ? &t->config.policy : NULL,
+                                     .found_ttl_ms = t->config.lookup.found_hours * HOUR_MS,
+                                     .unknown_ttl_ms = t->config.lookup.unknown_hours * HOUR_MS,
+                                     .retry_ms = (int64_t)t->config.lookup.retry_s * 1000,
+                                     .calendar = &t->config.calendar,
+                                     .clock_need_sync = t->config.shop.clock_need_sync,
+                                     .camera = t->config.camera.name,
+                                     .announce = on_card,
+                                     .tick = on_tick,
+                                     .ctx = t};
   return arrivals_new(&t->arrivals, &o, e);
 }
 
-static void cards_context(void *ctx, struct card_context *out) {
-  arrivals_card_context(((struct terminal *)ctx)->arrivals, out);
-}
-
 static bool start_page(struct terminal *t, struct err *e) {
+  const struct auth_options ao = {.clock = t->clock, .ops = &auth_on_store, .store = t->store};
+  t->pages = (struct api_store){
+      .reader = t->reader, .evidence = t->evidence, .card_context = tell_card_context, .ctx = t};
   struct api_options o = {.clock = t->clock,
+                          .deps = {.ctx = t,
+                                   .cards_json = tell_cards,
+                                   .history_json = tell_history,
+                                   .replay = tell_again,
+                                   .evidence = tell_evidence,
+                                   .status_json = tell_status,
+                                   .health_json = tell_health},
                           .address = t->config.http.address,
                           .port = t->config.http.port,
                           .tls_cert = t->config.http.tls_cert,
@@ -149,14 +177,9 @@ static bool start_page(struct terminal *t, struct err *e) {
                           .shop_name = t->config.shop.name};
   if (!store_visit_rev(t->store, &o.newest_rev, e))
     return false;
-  if (!auth_store_open(&t->auth, t->store, t->clock, e))
+  if (!auth_new(&t->auth, &ao, e))
     return err_prefix(e, "sign-in");
-  if (!api_store_new(&t->api_store, t->reader, t->evidence, cards_context, t, e))
-    return false;
   o.auth = t->auth;
-  api_store_deps(t->api_store, &o.deps);
-  o.deps.status_json = tell_status;
-  o.deps.health_json = tell_health;
   return api_new(&t->api, &o, e) || err_prefix(e, "page");
 }
 
@@ -220,7 +243,6 @@ void terminal_free(struct terminal *t) {
   analysis_free(t->analysis);
   arrivals_free(t->arrivals);
   api_free(t->api);
-  api_store_free(t->api_store);
   auth_free(t->auth);
   camera_feed_free(t->feed);
   evidence_free(t->evidence);

@@ -3,6 +3,7 @@
 #include "firmware/arrivals_row.h"
 #include "firmware/store_visit.h"
 
+#include <cmocka.h>
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define POSTS 200 // more than ARRIVALS_QUEUE: the queue is full at times
 
