@@ -3,7 +3,6 @@
 #include "firmware/arrivals_row.h"
 #include "firmware/store_visit.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+// After the headers that it needs.
+#include <cmocka.h>
 
 #define POSTS 200 // more than ARRIVALS_QUEUE: the queue is full at times
 

@@ -2,12 +2,14 @@
 #include "firmware/config.h"
 #include "firmware/config_option.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+// After the headers that it needs.
+#include <cmocka.h>
 
 #define FAULTS 16
 

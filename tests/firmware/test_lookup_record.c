@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/lookup_record.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+
+// After the headers that it needs.
+#include <cmocka.h>
 
 static struct policy policy_of(enum policy_kind kind, int year, int month, int day) {
   struct policy p = {.kind = kind, .premium_fen = POLICY_UNKNOWN_NUMBER, .claims = 2};
