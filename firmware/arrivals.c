@@ -16,9 +16,15 @@
 struct arrivals {
   struct arrivals_options o;
   struct lookup *lookup;
-  struct card_context card;
   pthread_t thread;
+  int64_t told_day; // the open cards were told on this day, with this trust; arrivals thread only
+  bool told_trust;
   pthread_mutex_t lock; // guards what follows
+  struct card_context card;
+  struct calendar_config calendar[ARRIVALS_RELOADS_MAX];
+  unsigned calendars;
+  int64_t retry_ms;
+  bool reloaded;
   pthread_cond_t filled, emptied;
   struct arrival queue[ARRIVALS_QUEUE];
   unsigned head, count;
@@ -31,8 +37,10 @@ struct arrivals {
   } metric;
 };
 
-void arrivals_card_context(const struct arrivals *a, struct card_context *out) {
+void arrivals_card_context(struct arrivals *a, struct card_context *out) {
+  pthread_mutex_lock(&a->lock);
   *out = a->card;
+  pthread_mutex_unlock(&a->lock);
   out->now_ms = clock_wall_ns(a->o.clock) / CLOCK_NS_PER_MS;
   out->clock_trusted = clock_trusted(a->o.clock, a->o.clock_need_sync);
 }
@@ -141,6 +149,13 @@ static void handle(struct arrivals *a, const struct arrival *in) {
   metric_observe_ns(a->metric.write, clock_mono_ns(a->o.clock) - begin);
 }
 
+static void tell_again(struct arrivals *a, struct store_visit *v) {
+  struct err e;
+  if (!store_visit_touch(a->o.store, v->id, &v->rev, &e))
+    log_error("store", "visit %" PRIu64 ": %s", v->id, e.text);
+  announce(a, v);
+}
+
 static void answered(void *ctx, const char *plate) {
   struct arrivals *a = ctx;
   static const size_t most = 16; // of one plate; more cars of one plate are not in one bay
@@ -151,11 +166,42 @@ static void answered(void *ctx, const char *plate) {
     log_error("arrivals", "visits of an answered plate: %s", e.text);
     return;
   }
+  for (size_t i = 0; i < n; i++)
+    tell_again(a, &v[i]);
+}
+
+// Days left change at midnight, when the clock becomes right, and with the configuration.
+static bool cards_are_outdated(struct arrivals *a) {
+  struct card_context ctx;
+  arrivals_card_context(a, &ctx);
+  struct date today = {0};
+  int64_t day = date_today(ctx.now_ms * CLOCK_NS_PER_MS, &today) ? date_to_days(today) : 0;
+  pthread_mutex_lock(&a->lock);
+  bool reloaded = a->reloaded;
+  a->reloaded = false;
+  int64_t retry_ms = a->retry_ms;
+  pthread_mutex_unlock(&a->lock);
+  if (reloaded)
+    lookup_set_ages(a->lookup, ctx.found_ttl_ms, ctx.unknown_ttl_ms, retry_ms);
+  bool outdated = reloaded || day != a->told_day || ctx.clock_trusted != a->told_trust;
+  a->told_day = day;
+  a->told_trust = ctx.clock_trusted;
+  return outdated;
+}
+
+static void visit_open_cars(struct arrivals *a) {
+  struct store_visit *open = calloc(STORE_PAGE_MAX, sizeof *open);
+  size_t n = 0;
+  struct err e;
+  bool outdated = cards_are_outdated(a);
+  if (!open || !store_visit_list_open(a->o.store, open, STORE_PAGE_MAX, &n, &e))
+    n = 0; // the store's own trouble is told by store_flush
   for (size_t i = 0; i < n; i++) {
-    if (!store_visit_touch(a->o.store, v[i].id, &v[i].rev, &e))
-      log_error("store", "visit %" PRIu64 ": %s", v[i].id, e.text);
-    announce(a, &v[i]);
+    lookup_want(a->lookup, open[i].text);
+    if (outdated)
+      tell_again(a, &open[i]);
   }
+  free(open);
 }
 
 static void housekeeping(struct arrivals *a) {
@@ -165,13 +211,7 @@ static void housekeeping(struct arrivals *a) {
   if (a->o.evidence &&
       !evidence_rotate(a->o.evidence, clock_mono_ns(a->o.clock) / CLOCK_NS_PER_MS, NULL, &e))
     log_warn("evidence", "%s", e.text);
-  struct store_visit *open = calloc(STORE_PAGE_MAX, sizeof *open);
-  size_t n = 0;
-  if (open && store_visit_list_open(a->o.store, open, STORE_PAGE_MAX, &n, &e)) {
-    for (size_t i = 0; i < n; i++)
-      lookup_want(a->lookup, open[i].text);
-  }
-  free(open);
+  visit_open_cars(a);
   if (a->o.tick)
     a->o.tick(a->o.ctx);
 }
@@ -251,7 +291,8 @@ bool arrivals_new(struct arrivals **out, const struct arrivals_options *options,
     return err_set(e, ERR_NOMEM, "no memory for the arrivals");
   }
   a->o = *options;
-  a->card = (struct card_context){.calendar = options->calendar,
+  a->calendar[a->calendars++] = *options->calendar;
+  a->card = (struct card_context){.calendar = &a->calendar[0],
                                   .found_ttl_ms = options->found_ttl_ms,
                                   .unknown_ttl_ms = options->unknown_ttl_ms};
   a->metric.opened = metric_counter("bayplate_visits_total", NULL, "Visits opened.");
@@ -286,6 +327,24 @@ bool arrivals_start(struct arrivals *a, struct err *e) {
     return err_set(e, ERR_NOMEM, "the arrivals thread cannot be started");
   a->started = true;
   return true;
+}
+
+bool arrivals_reload(struct arrivals *a, const struct calendar_config *calendar,
+                     int64_t found_ttl_ms, int64_t unknown_ttl_ms, int64_t retry_ms,
+                     struct err *e) {
+  pthread_mutex_lock(&a->lock);
+  bool room = a->calendars < ARRIVALS_RELOADS_MAX;
+  if (room) {
+    a->calendar[a->calendars] = *calendar;
+    a->card.calendar = &a->calendar[a->calendars++];
+    a->card.found_ttl_ms = found_ttl_ms;
+    a->card.unknown_ttl_ms = unknown_ttl_ms;
+    a->retry_ms = retry_ms;
+    a->reloaded = true;
+  }
+  pthread_mutex_unlock(&a->lock);
+  return room ||
+         err_set(e, ERR_LIMIT, "reloaded %d times; restart the terminal", ARRIVALS_RELOADS_MAX);
 }
 
 void arrivals_post(struct arrivals *a, const struct visit_event *event) {

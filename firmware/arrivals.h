@@ -14,6 +14,8 @@
 
 #define ARRIVALS_QUEUE                                                                             \
   64 // visit events waiting to be written; a full queue makes the camera side wait
+#define ARRIVALS_RELOADS_MAX                                                                       \
+  64 // calendars stay in memory until the end, because cards may be using them
 #define ARRIVALS_TICK_MS 2000 // housekeeping: unsaved rows, look-ups, evidence budget
 
 struct arrivals;
@@ -24,7 +26,7 @@ struct arrivals_options {
   struct evidence *evidence;          // NULL: no crops are kept
   const struct policy_config *policy; // NULL: no look-ups
   int64_t found_ttl_ms, unknown_ttl_ms, retry_ms;
-  const struct calendar_config *calendar; // borrowed
+  const struct calendar_config *calendar; // copied
   bool clock_need_sync;
   const char *camera; // borrowed; written with each visit
   // A visit has a new revision: show it. `json` is its card. On the arrivals thread.
@@ -47,8 +49,14 @@ void arrivals_post(struct arrivals *a, const struct visit_event *event);
 // Writes what is queued, stops the thread. NULL is fine.
 void arrivals_free(struct arrivals *a);
 
+// Takes over another calendar and other ages; cards of cars at hand are told again. ERR_LIMIT after
+// ARRIVALS_RELOADS_MAX of them: restart the terminal.
+BP_CHECK bool arrivals_reload(struct arrivals *a, const struct calendar_config *calendar,
+                              int64_t found_ttl_ms, int64_t unknown_ttl_ms, int64_t retry_ms,
+                              struct err *e);
+
 // How a card is composed at this moment; also for the pages' own threads.
-void arrivals_card_context(const struct arrivals *a, struct card_context *out);
+void arrivals_card_context(struct arrivals *a, struct card_context *out);
 
 // True when the last crop could not be written; `text` (ERR_TEXT_MAX) gets the reason. Any thread.
 bool arrivals_evidence_trouble(struct arrivals *a, char *text);

@@ -108,6 +108,13 @@ void lookup_free(struct lookup *l) {
   free(l);
 }
 
+void lookup_set_ages(struct lookup *l, int64_t found_ttl_ms, int64_t unknown_ttl_ms,
+                     int64_t retry_ms) {
+  l->o.found_ttl_ms = found_ttl_ms;
+  l->o.unknown_ttl_ms = unknown_ttl_ms;
+  l->o.retry_ms = retry_ms;
+}
+
 static bool paused(const struct lookup *l, const char *plate) {
   for (int i = 0; i < LOOKUP_PENDING_MAX; i++) {
     if (strcmp(l->pause[i].plate, plate) == 0 && mono_ms(l) < l->pause[i].until_mono_ms)

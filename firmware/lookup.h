@@ -2,8 +2,8 @@
 // What is known about a plate: from the store when it is fresh enough, else asked of the policy
 // gateway.
 //
-// lookup_want and lookup_collect are for the one thread that writes the store. Answers arrive on
-// the policy client's thread and wait here until that thread collects them.
+// lookup_want, lookup_collect and lookup_set_ages are for the one thread that writes the store.
+// Answers arrive on the policy client's thread and wait here until that thread collects them.
 #ifndef BAYPLATE_FIRMWARE_LOOKUP_H
 #define BAYPLATE_FIRMWARE_LOOKUP_H
 
@@ -30,6 +30,10 @@ BP_CHECK bool lookup_new(struct lookup **out, const struct lookup_options *optio
 // Cuts off what is under way; uncollected answers are lost (they are asked for again). NULL is
 // fine.
 void lookup_free(struct lookup *l);
+
+// Other ages from now on.
+void lookup_set_ages(struct lookup *l, int64_t found_ttl_ms, int64_t unknown_ttl_ms,
+                     int64_t retry_ms);
 
 // Makes sure that something fresh is known or being asked about a plate; call it again and again
 // while the car is here. Never waits for the network. A failed look-up is repeated after retry_ms

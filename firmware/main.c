@@ -28,7 +28,7 @@ static void usage(FILE *f) {
         "      --print-config  print every key with its default, exit\n"
         "      --version       print the version, exit\n"
         "  -h, --help          this text\n"
-        "signals: TERM, INT stop; HUP reads log level, zone, calendar and look-up ages again\n"
+        "signals: TERM, INT stop; HUP reads log level, calendar and look-up ages again\n"
         "examples:\n"
         "  bayplated --print-config > bayplate.ini\n"
         "  bayplated --check-config -c bayplate.ini\n"

@@ -262,6 +262,13 @@ bool terminal_alive(struct terminal *t) {
 }
 
 void terminal_reload(struct terminal *t, const struct config *config) {
-  (void)t;
-  (void)config;
+  struct err e;
+  if (!arrivals_reload(t->arrivals, &config->calendar, config->lookup.found_hours * HOUR_MS,
+                       config->lookup.unknown_hours * HOUR_MS,
+                       (int64_t)config->lookup.retry_s * 1000, &e)) {
+    log_error("config", "not taken over: %s", e.text);
+    return;
+  }
+  log_info("config",
+           "log level, calendar and look-up ages are taken over; all else needs a restart");
 }
