@@ -25,6 +25,7 @@ struct analysis {
   struct reader *reader;
   struct analyser *analyser;
   pthread_t thread;
+  int64_t last_frame_ns; // the analysis thread's own
   atomic_bool stop, ended;
   atomic_int_least64_t last_step_ns;
   struct {
@@ -51,10 +52,18 @@ static void show_stats(struct analysis *a, struct analyser_stats *last) {
   *last = now;
 }
 
+// A recording analysed faster than it was made runs ahead of the clock: time stands still until the
+// clock is there.
+static void idle(struct analysis *a) {
+  int64_t now = clock_mono_ns(a->clock);
+  analyser_idle(a->analyser, now > a->last_frame_ns ? now : a->last_frame_ns, a->on_event, a->ctx);
+}
+
 static void look(struct analysis *a, struct frame *f) {
   struct image_view view = view_of(f);
   struct err e;
   int64_t begin = clock_mono_ns(a->clock);
+  a->last_frame_ns = f->mono_ns;
   if (!analyser_step(a->analyser, &view, f->mono_ns, a->on_event, a->ctx, &e)) {
     metric_add(a->metric.failed, 1);
     log_warn("analysis", "a frame could not be analysed: %s", e.text);
@@ -81,10 +90,10 @@ static void *run(void *ctx) {
       break;
     case FEED_ENDED:
       atomic_store(&a->ended, true);
-      analyser_idle(a->analyser, clock_mono_ns(a->clock), a->on_event, a->ctx);
+      idle(a);
       break;
     case FEED_NOTHING:
-      analyser_idle(a->analyser, clock_mono_ns(a->clock), a->on_event, a->ctx);
+      idle(a);
       break;
     }
     atomic_store(&a->last_step_ns, clock_mono_ns(a->clock));
