@@ -17,7 +17,8 @@ struct arrivals {
   struct arrivals_options o;
   struct lookup *lookup;
   pthread_t thread;
-  int64_t told_day; // the open cards were told on this day, with this trust; arrivals thread only
+  int64_t
+      told_day; // day and trust the open cards were told with, 0: none yet; arrivals thread only
   bool told_trust;
   pthread_mutex_t lock; // guards what follows
   struct card_context card;
@@ -183,7 +184,8 @@ static bool cards_are_outdated(struct arrivals *a) {
   pthread_mutex_unlock(&a->lock);
   if (reloaded)
     lookup_set_ages(a->lookup, ctx.found_ttl_ms, ctx.unknown_ttl_ms, retry_ms);
-  bool outdated = reloaded || day != a->told_day || ctx.clock_trusted != a->told_trust;
+  bool outdated =
+      reloaded || (a->told_day != 0 && (day != a->told_day || ctx.clock_trusted != a->told_trust));
   a->told_day = day;
   a->told_trust = ctx.clock_trusted;
   return outdated;

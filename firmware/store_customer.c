@@ -7,22 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const KIND[] = {"compulsory", "commercial"};
 static const char *const SOURCE[] = {"lookup", "import", "person"};
-
-const char *policy_kind_name(enum policy_kind k) {
-  return k == POLICY_COMMERCIAL ? KIND[POLICY_COMMERCIAL] : KIND[POLICY_COMPULSORY];
-}
-
-bool policy_kind_parse(const char *name, enum policy_kind *out) {
-  for (int i = 0; i < 2; i++) {
-    if (strcmp(name, KIND[i]) != 0)
-      continue;
-    *out = (enum policy_kind)i;
-    return true;
-  }
-  return false;
-}
 
 static bool check_policy(const struct store_policy *p, struct err *e) {
   struct date start, end;
