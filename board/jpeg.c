@@ -58,7 +58,8 @@ bool jpeg_decoder_new(struct jpeg_decoder **out, struct err *e) {
 void jpeg_decoder_free(struct jpeg_decoder *d) {
   if (!d)
     return;
-  (void)tjDestroy(d->handle);
+  if (d->handle)
+    (void)tjDestroy(d->handle); // releasing does not fail for a valid handle
   free(d->wide);
   free(d);
 }
@@ -98,13 +99,16 @@ static bool decode_wide(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len,
   return true;
 }
 
-bool jpeg_decode(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len, struct frame **out,
-                 struct err *e) {
+static bool decode(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len, struct frame **out,
+                   struct err *e) {
   int width = 0, height = 0, sub = 0, space = 0;
   err_clear(e);
-  if (len == 0 || len > ULONG_MAX ||
-      tjDecompressHeader3(d->handle, jpeg, len, &width, &height, &sub, &space) != 0)
-    return err_set(e, ERR_FORMAT, "not a JPEG picture: %s", tjGetErrorStr2(d->handle));
+  if (len < 3 || len > ULONG_MAX || jpeg[0] != 0xff || jpeg[1] != 0xd8)
+    return err_set(e, ERR_FORMAT, len == 0 ? "JPEG: empty" : "not a JPEG picture");
+  if (tjDecompressHeader3(d->handle, jpeg, len, &width, &height, &sub, &space) != 0)
+    return err_set(e, ERR_FORMAT, "JPEG: %s", tjGetErrorStr2(d->handle));
+  if (width < 1 || height < 1) // cut off within the tables, the library finds no fault
+    return err_set(e, ERR_FORMAT, "JPEG: cut short before the picture begins");
   bool grey = sub == TJSAMP_GRAY;
   if (!grey && sub != TJSAMP_420 && sub != TJSAMP_422 && sub != TJSAMP_444 && sub != TJSAMP_440)
     return err_set(e, ERR_FORMAT, "JPEG: colour sampling %d is not one cameras use", sub);
@@ -127,4 +131,18 @@ bool jpeg_decode(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len, struct
   frame_range_limit(f);
   *out = f;
   return true;
+}
+
+bool jpeg_decode(struct jpeg_decoder *d, const uint8_t *jpeg, size_t len, struct frame **out,
+                 struct err *e) {
+  if (!d->handle)
+    d->handle = tjInitDecompress();
+  if (!d->handle)
+    return err_set(e, ERR_NOMEM, "JPEG: %s", tjGetErrorStr());
+  if (decode(d, jpeg, len, out, e))
+    return true;
+  // After a broken picture the library may go on reading it at the next call: begin with a new one.
+  (void)tjDestroy(d->handle); // releasing does not fail for a valid handle
+  d->handle = NULL;
+  return false;
 }
