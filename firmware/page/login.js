@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sign-in and first start.
+import { $, el } from './dom.js';
+import { t, keep, recall, apply, toggle } from './i18n.js';
+
+let csrf = '';
+
+export async function session() {
+  const r = await fetch('/api/v1/session', { cache: 'no-store' });
+  if (!r.ok) throw new Error(`session: ${r.status}`);
+  const s = await r.json();
+  csrf = s.csrf ?? '';
+  return s;
+}
+
+export async function logout() {
+  await fetch('/api/v1/session', { method: 'DELETE', headers: { 'X-CSRF-Token': csrf } });
+}
+
+async function post(path, body) {
+  try {
+    const r = await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    const answer = await r.json().catch(() => ({}));
+    if (r.ok) {
+      csrf = answer.csrf ?? '';
+      return { session: answer };
+    }
+    return { error: answer.reason ? t(`e_${answer.reason}`, { n: answer.wait_s }) : (answer.error ?? String(r.status)) };
+  } catch {
+    return { error: t('e_net') };
+  }
+}
+
+function field(id, label, type, options = {}) {
+  const input = el('input');
+  input.id = id;
+  input.type = type;
+  input.required = true;
+  Object.assign(input, options);
+  const l = el('label', '', t(label));
+  l.htmlFor = id;
+  return [l, input];
+}
+
+// Shows the form; calls done(session) once signed in.
+export function gate(setup, done, values = {}) {
+  const main = $('gate');
+  const form = el('form', 'gate-box');
+  const error = el('p', 'gate-error');
+  error.setAttribute('role', 'alert');
+  const submit = el('button', 'primary', t(setup ? 'create' : 'signIn'));
+  const language = el('button', 'link', t('otherLang'));
+  language.type = 'button';
+  language.addEventListener('click', () => {
+    toggle();
+    gate(setup, done, { name: $('name').value });
+  });
+  form.append(el('h1', '', t(setup ? 'setupTitle' : 'title')));
+  if (setup) form.append(el('p', '', t('setupText')), ...field('code', 'code', 'text', { autocomplete: 'off', maxLength: 20, spellcheck: false }));
+  form.append(...field('name', 'name', 'text', { autocomplete: 'username', maxLength: 40, value: values.name ?? recall('name') ?? '' }));
+  if (setup) {
+    const role = el('select');
+    role.id = 'role';
+    for (const r of ['advisor', 'specialist', 'manager', 'technician']) {
+      const o = el('option', '', t(r));
+      o.value = r;
+      role.append(o);
+    }
+    role.value = 'manager'; // who starts a terminal must be able to add the others
+    const l = el('label', '', t('role'));
+    l.htmlFor = 'role';
+    form.append(l, role);
+  }
+  const pin = { inputMode: 'numeric', autocomplete: setup ? 'new-password' : 'current-password', minLength: setup ? 6 : 0, maxLength: 12 };
+  form.append(...field('pin', 'pin', 'password', pin));
+  if (setup) form.append(...field('pin2', 'pinAgain', 'password', pin));
+  form.append(error, submit, language);
+  form.addEventListener('submit', async (e) => {
+    e.preventDefault();
+    error.textContent = '';
+    if (setup && $('pin').value !== $('pin2').value) {
+      error.textContent = t('e_same');
+      return;
+    }
+    submit.disabled = true;
+    const name = $('name').value.trim();
+    const body = { name, pin: $('pin').value };
+    if (setup) Object.assign(body, { code: $('code').value, role: $('role').value });
+    const r = await post(setup ? '/api/v1/setup' : '/api/v1/session', body);
+    submit.disabled = false;
+    if (r.session) {
+      keep('name', name);
+      main.hidden = true;
+      main.replaceChildren();
+      done(r.session);
+    } else {
+      error.textContent = r.error;
+      $('pin').value = '';
+      $('pin').focus();
+    }
+  });
+  main.replaceChildren(form);
+  main.hidden = false;
+  apply();
+  (setup ? $('code') : $('name').value ? $('pin') : $('name')).focus();
+}
