@@ -21,7 +21,7 @@ from texts import DOUBLE, PROVINCES, SYMBOLS, TYPES, random_plate  # noqa: E402
 INDEX = {c: i + 1 for i, c in enumerate(SYMBOLS)}  # 0 is CTC's blank
 MAX = 8
 SETS = ["easypr_toll_crops", "lprnet_crops", "ccpd_blue_train", "ccpd_blue_uncleacc"]
-SHARE = {"blue": .22, "green": .15, "green_large": .08, "yellow": .12, "yellow2": .16, "white": .11, "white2": .08,
+SHARE = {"blue": .18, "green": .13, "green_large": .08, "yellow": .12, "yellow2": .17, "white": .13, "white2": .11,
          "black": .08}
 NOTHING = 0.04  # share of plate-free crops, whose text is empty
 
