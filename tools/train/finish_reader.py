@@ -99,7 +99,7 @@ def main():
         with torch.no_grad():
             want = net(torch.from_numpy(x))
         worst = max(worst, *(float(np.abs(g - w.numpy()).max()) for g, w in zip(got, want)))
-    ms = float(np.median(times)) * 1e3
+    ms = float(np.percentile(times, 10)) * 1e3  # the machine is shared: its undisturbed calls
     print(f"OpenCV {cv2.__version__} against torch: largest difference {worst:.2e}; {ms:.2f} ms a call on one thread")
     if worst > 1e-3:
         print("OpenCV computes something else than torch: not usable")
@@ -157,7 +157,7 @@ def main():
 CARD = """# Model card: reader, version {version}
 
 A CTC network that reads one rectified plate: 3x32x128 BGR in 0..1 to 32 columns of symbol logits and the plate's type.
-{params} parameters, {macs:.0f} million multiply-adds, {ms:.1f} ms a call in OpenCV 4.6 dnn on one thread of the machine
+{params} parameters, {macs:.0f} million multiply-adds, {ms:.1f} ms a call (10th percentile) in OpenCV 4.6 dnn on one thread of the machine
 that trained it (largest difference to torch {worst:.0e}). Normalisation is folded: a crop reads alone as in a batch.
 Written by `tools/train/finish_reader.py` on {today}; repeat with `tools/train/train reader --shared DIR`.
 
