@@ -355,6 +355,10 @@ static enum policy_fault read_policy(struct reading *r, int group, const json_t 
     fault = read_date(r, F_START, group, root, &p->start);
   if (fault == POLICY_FAULT_NONE)
     fault = read_date(r, F_END, group, root, &p->end);
+  if (fault == POLICY_FAULT_NONE && p->end.year == 0) { // written as ""
+    memset(p, 0, sizeof *p);
+    return end->optional ? POLICY_FAULT_NONE : missing(r, end->value, "the policy's last day");
+  }
   if (fault == POLICY_FAULT_NONE)
     fault = read_numbers(r, group, root, p);
   if (fault == POLICY_FAULT_NONE)
