@@ -21,7 +21,7 @@ from torch import multiprocessing as mp
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import detector_data as data  # noqa: E402
-from detector_net import CHANNELS, STRIDE, UNIT, Net, bounds, box_iou, detect, export, load, multiply_adds  # noqa: E402
+from detector_net import CHANNELS, REFINE, STRIDE, UNIT, Net, bounds, box_iou, detect, export, load, multiply_adds, refine, suppress  # noqa: E402
 
 POOL = 4000  # samples kept; the worker overwrites the oldest, the trainer draws at random
 BATCH = 16
@@ -203,7 +203,7 @@ def save(ck, net, opt, step, ema):
 def spec(a):
     return {"format": 1, "name": "bayplate-detector", "version": a.version, "stride": STRIDE, "multiple": 32,
             "channels": CHANNELS, "unit": UNIT, "log_width_min": -3.0, "log_width_max": 4.0, "threshold": a.threshold,
-            "suppress_iou": 0.3, "suppress_inside": 0.7, "pad": 114, "still_widths": [320, 640, 1280], "video_width": 640}
+            "suppress_iou": 0.3, "suppress_inside": 0.7, "pad": 114, "still_widths": [320, 640, 1280], "video_width": 640, "refine": REFINE}
 
 
 def do_export(a):
@@ -249,42 +249,85 @@ def truth(folder):
     return out
 
 
-def score_set(net, folder, widths, threshold, keep=None, draw=None):
-    n = hit5 = hit4 = inside = extra = pictures = 0
-    err, sure_false, ms = [], 0, []
+def score_set(net, folder, widths, thresholds, keep=None, draw=None, second=None):
+    """One dictionary a threshold. Suppression is greedy from the best, so a lower threshold only adds quads."""
+    seen, ms = [], []
     for path, want in truth(folder).items():
         if keep and not keep(path):
             continue
         im = cv2.imread(os.path.join(folder, path))
         t = time.perf_counter()
-        got = detect(net, im, widths, threshold)
+        got = detect(net, im, widths, min(thresholds))
+        for _ in range(second or 0):
+            got = suppress(refine(net, im, got))
+        seen.append((im, want, got))
         ms.append((time.perf_counter() - t) * 1e3)
-        pictures += 1
-        used = set()
-        for box, quad in want:
-            n += 1
-            c = (box[:2] + box[2:]) / 2
-            v = [box_iou(box, bounds(g[1])) for g in got]
-            ins = [i for i, g in enumerate(got) if cv2.pointPolygonTest(np.float32(g[1]), (float(c[0]), float(c[1])), False) > 0]
-            used.update(ins)
-            used.update(i for i, o in enumerate(v) if o > 0.3)
-            best = int(np.argmax(v)) if v else -1
-            hit5 += best >= 0 and v[best] >= 0.5
-            hit4 += best >= 0 and v[best] >= 0.4
-            inside += bool(ins)
-            if quad is not None and best >= 0 and v[best] > 0.3:
-                err.append(np.linalg.norm(got[best][1] - quad, axis=1).mean() / np.linalg.norm(quad[1] - quad[0]))
-            missed = best < 0 or v[best] < 0.5
-        false = [g for i, g in enumerate(got) if i not in used]
-        extra += len(false)
-        if draw is not None and (false or missed or draw[1]):
-            draw[0].append(picture(im, want, got))
-    out = {"plates": n, "iou50": hit5 / n, "iou40": hit4 / n, "centre": inside / n, "false_per_picture": extra / pictures,
-           "ms": float(np.median(ms))}
-    if err:
-        out["corner_error"] = float(np.median(err))
-        out["corner_error_p95"] = float(np.quantile(err, 0.95))
-    return out
+    results = []
+    for th in thresholds:
+        n = hit5 = hit4 = inside = extra = 0
+        err = []
+        for im, want, every in seen:
+            got = [g for g in every if g[0] >= th]
+            used, missed = set(), False
+            for box, quad in want:
+                n += 1
+                c = (box[:2] + box[2:]) / 2
+                v = [box_iou(box, bounds(g[1])) for g in got]
+                ins = [i for i, g in enumerate(got) if cv2.pointPolygonTest(np.float32(g[1]), (float(c[0]), float(c[1])), False) > 0]
+                used.update(ins)
+                used.update(i for i, o in enumerate(v) if o > 0.3)
+                best = int(np.argmax(v)) if v else -1
+                hit5 += best >= 0 and v[best] >= 0.5
+                hit4 += best >= 0 and v[best] >= 0.4
+                inside += bool(ins)
+                if quad is not None and best >= 0 and v[best] > 0.3:
+                    err.append(np.linalg.norm(got[best][1] - quad, axis=1).mean() / np.linalg.norm(quad[1] - quad[0]))
+                missed = missed or best < 0 or v[best] < 0.5
+            extra += len([g for i, g in enumerate(got) if i not in used])
+            if draw is not None and th == thresholds[0] and (len(got) > len(used) or missed or draw[1]):
+                draw[0].append(picture(im, want, got))
+        out = {"threshold": th, "plates": n, "iou50": hit5 / n, "iou40": hit4 / n, "centre": inside / n,
+               "false_per_picture": extra / len(seen), "ms": float(np.median(ms))}
+        if err:
+            out["corner_error"] = float(np.median(err))
+            out["corner_error_p95"] = float(np.quantile(err, 0.95))
+        results.append(out)
+    return results
+
+
+def generated(net, shared, th, count=400):
+    """Recall by width and double-line on generated pictures over scenes that training has not seen."""
+    source = data.Source(shared, 999, held=True)
+    kinds, n, hit, false, right = ["13-24", "24-48", "48-96", "96-"], np.zeros((4, 2)), np.zeros((4, 2)), 0, [0, 0]
+    err = [[], [], [], []]
+    for _ in range(count):
+        im, quads, ks = source.sample()
+        got = detect(net, im, [data.SIZE], th)
+        free = [True] * len(got)
+        for q, k in zip(quads, ks):
+            if k == data.NONE:
+                continue
+            c = q.mean(0)
+            v = [box_iou(bounds(q), bounds(g[1])) for g in got]
+            for i, g in enumerate(got):
+                if v[i] > 0.3 or k == data.IGNORE and cv2.pointPolygonTest(q, tuple(float(z) for z in g[1].mean(0)), False) > -8:
+                    free[i] = False
+            if k == data.IGNORE:
+                continue
+            w = np.linalg.norm(q[1] - q[0] + q[2] - q[3]) / 2
+            b = int(np.clip(np.log2(w / 24) + 1, 0, 3)) if w >= 24 else 0
+            n[b, k - 1] += 1
+            if v and max(v) >= 0.5:
+                g = got[int(np.argmax(v))]
+                hit[b, k - 1] += 1
+                right[k - 1] += (g[2] >= 0.5) == (k == data.TWO)
+                err[b].append(np.linalg.norm(g[1] - q, axis=1).mean() / w)
+        false += sum(free)
+    return {"pictures": count, "threshold": th, "false_per_picture": false / count,
+            "recall_single": {k: f"{h:.0f}/{m:.0f}" for k, h, m in zip(kinds, hit[:, 0], n[:, 0])},
+            "recall_double": {k: f"{h:.0f}/{m:.0f}" for k, h, m in zip(kinds, hit[:, 1], n[:, 1])},
+            "corner_error": {k: round(float(np.median(e)), 4) for k, e in zip(kinds, err) if e},
+            "lines_right": [round(right[i] / max(1, hit[:, i].sum()), 4) for i in (0, 1)]}
 
 
 def picture(im, want, got):
@@ -304,15 +347,18 @@ def evaluate(a):
     cv2.setNumThreads(1)
     net = load(os.path.join(a.models, "detector.onnx"))
     plates = os.path.join(a.shared, "plates")
-    th = a.threshold or json.load(open(os.path.join(a.models, "detector.json")))["threshold"]
+    th = [a.threshold or json.load(open(os.path.join(a.models, "detector.json"), encoding="utf-8"))["threshold"]]
+    th += [t for t in (0.2, 0.3, 0.4, 0.5, 0.6) if t != th[0]] if a.sweep else []
     sets = [("easypr_scenes (held out)", "easypr_scenes", None), ("ccpd_blue_uncleacc (held out)", "ccpd_blue_uncleacc", None)]
     val = {r["path"] for r in data.rows(os.path.join(plates, "ccpd_blue_train")) if data.held_out(r["plate"])}
     sets.append(("ccpd validation", "ccpd_blue_train", lambda p: p in val))
+    if a.generated:
+        print(json.dumps({"set": "generated over held-out scenes", **generated(net, a.shared, th[0])}), flush=True)
     for name, folder, keep in sets:
         for widths in [[int(v) for v in w.split("+")] for w in a.scales.split(",")]:
             tiles = []
-            r = score_set(net, os.path.join(plates, folder), widths, th, keep, (tiles, a.all) if a.draw else None)
-            print(json.dumps({"set": name, "widths": widths, "threshold": th, **{k: round(float(v), 4) for k, v in r.items()}}), flush=True)
+            for r in score_set(net, os.path.join(plates, folder), widths, th, keep, (tiles, a.all) if a.draw else None, a.refine):
+                print(json.dumps({"set": name, "widths": widths, "refine": a.refine, **{k: round(float(v), 4) for k, v in r.items()}}), flush=True)
             if a.draw and tiles:
                 tiles = tiles[:48]
                 while len(tiles) % 6:
@@ -335,6 +381,9 @@ def main():
     p.add_argument("--exact", action="store_true", help="train in float32 instead of bfloat16")
     p.add_argument("--threshold", type=float, default=None)
     p.add_argument("--scales", default="640,960,320+640+1280")
+    p.add_argument("--refine", type=int, default=0, help="so many second looks at each quad")
+    p.add_argument("--generated", action="store_true", help="also 400 generated pictures over held-out scenes")
+    p.add_argument("--sweep", action="store_true", help="also at thresholds 0.2 ... 0.6")
     p.add_argument("--draw")
     p.add_argument("--all", action="store_true", help="draw every picture, not only those with a mistake")
     a = p.parse_args()

@@ -64,21 +64,21 @@ def tilt(rng, strength):
 
 
 class Source:
-    def __init__(self, shared, seed):
+    def __init__(self, shared, seed, held=False):
         self.rng = np.random.default_rng(seed)
         plates = os.path.join(shared, "plates")
         self.glyphs = os.path.join(plates, "glyphs")
         self.scenes = []
         folder = os.path.join(plates, "ccpd_blue_train")
         for r in rows(folder):
-            if not held_out(r["plate"]):
+            if held_out(r["plate"]) == held:
                 self.scenes.append((levels(cv2.imread(os.path.join(folder, r["path"]))), corners(r)))
         self.patches = [cv2.imread(p) for p in sorted(glob.glob(os.path.join(plates, "noplate_patches", "**", "*.jpg"),
                                                                 recursive=True))]
         scene_texts = {r["plate"] for r in rows(os.path.join(plates, "easypr_scenes"))}
         folder = os.path.join(plates, "easypr_toll_crops")
         self.crops = [cv2.imread(os.path.join(folder, r["path"])) for r in rows(folder)
-                      if not held_out(r["plate"]) and r["plate"] not in scene_texts]
+                      if held_out(r["plate"]) == held and r["plate"] not in scene_texts]
         self.video = []  # (levels, boxes of foreign plates): see detector_video.csv
         marks = os.path.join(os.path.dirname(os.path.abspath(__file__)), "detector_video.csv")
         clip = glob.glob(os.path.join(plates, "gate_video", "*.mp4"))
