@@ -13,11 +13,16 @@
 #define SIDE_MAX 2048
 #define CHANNELS 11
 #define CANDIDATES_MAX 256 // before suppression; the best ones are kept
-#define STILL_ENLARGE 1.5f // a still is not looked at enlarged by more
+#define REFINE_WIDTH 192   // input of the second look at one plate
+#define REFINE_HEIGHT 96
+#define REFINE_PLATE 96.0f   // its plate's width there
+#define REFINE_OVERLAP 0.35f // of the two looks' quads, or they are not the same plate
+#define STILL_ENLARGE 1.5f   // a still is not looked at enlarged by more
 
 struct detector {
   struct detector_model model;
-  struct ocv_net *net;
+  struct ocv_net *net,
+      *near; // the same network twice: each keeps its memory for its own input size
   struct ocv_work *work;
   float threshold;
   int input;
@@ -139,7 +144,26 @@ static void suppress(const struct detector *d, struct detection *out, int *n) {
   }
 }
 
-// One pass over a rectangle with its longer side scaled to `side`; candidates are added.
+// Runs a network on a rectangle scaled into a box; candidates are added.
+static bool pass(struct detector *d, struct ocv_net *net, const struct image_view *frame,
+                 const struct image_rect *r, const struct ocv_box *box, struct err *e) {
+  if (!reserve(d, box->width, box->height, e) ||
+      !ocv_letterbox(d->work, frame, r, box, d->blob, d->blob_floats, e))
+    return false;
+  struct ocv_tensor maps = {.version = OCV_VERSION, .data = d->maps, .capacity = d->maps_floats};
+  if (!ocv_net_forward(net, d->blob, 3, box->height, box->width, &maps, 1, e))
+    return false;
+  const int mw = box->width / d->model.stride, mh = box->height / d->model.stride;
+  if (maps.dims != 4 || maps.shape[1] != CHANNELS || maps.shape[2] != mh || maps.shape[3] != mw)
+    return err_set(e, ERR_FORMAT, "detector.onnx: its maps are not %dx%dx%d as detector.json says",
+                   CHANNELS, mh, mw);
+  const struct mapping to = {(float)r->width / (float)box->in_width,
+                             (float)r->height / (float)box->in_height, (float)r->x, (float)r->y};
+  decode(d, mw, mh, &to);
+  return true;
+}
+
+// One pass over a rectangle with its longer side scaled to `side`.
 static bool look(struct detector *d, const struct image_view *frame, const struct image_rect *rect,
                  int side, struct err *e) {
   const struct image_rect all = {0, 0, frame->width, frame->height};
@@ -151,19 +175,54 @@ static bool look(struct detector *d, const struct image_view *frame, const struc
   const int k = d->model.multiple;
   box.width = (box.in_width + k - 1) / k * k;
   box.height = (box.in_height + k - 1) / k * k;
-  if (!reserve(d, box.width, box.height, e) ||
-      !ocv_letterbox(d->work, frame, r, &box, d->blob, d->blob_floats, e))
-    return false;
-  struct ocv_tensor maps = {.version = OCV_VERSION, .data = d->maps, .capacity = d->maps_floats};
-  if (!ocv_net_forward(d->net, d->blob, 3, box.height, box.width, &maps, 1, e))
-    return false;
-  const int mw = box.width / d->model.stride, mh = box.height / d->model.stride;
-  if (maps.dims != 4 || maps.shape[1] != CHANNELS || maps.shape[2] != mh || maps.shape[3] != mw)
-    return err_set(e, ERR_FORMAT, "detector.onnx: its maps are not %dx%dx%d as detector.json says",
-                   CHANNELS, mh, mw);
-  const struct mapping to = {(float)r->width / (float)box.in_width,
-                             (float)r->height / (float)box.in_height, (float)r->x, (float)r->y};
-  decode(d, mw, mh, &to);
+  return pass(d, d->net, frame, r, &box, e);
+}
+
+// From x0 to x1, at least a pixel, inside 0..size.
+static void span(float x0, float x1, int size, int *at, int *length) {
+  const float top = (float)size;
+  const int a = (int)floorf(fminf(fmaxf(x0, 0.0f), top - 1.0f));
+  const int b = (int)ceilf(fminf(fmaxf(x1, 0.0f), top));
+  *at = a;
+  *length = b > a ? b - a : 1;
+}
+
+bool detector_refine(struct detector *d, const struct image_view *frame, struct detection *plate,
+                     struct err *e) {
+  const struct quad *q = &plate->quad;
+  const float w = quad_width(q);
+  if (!image_check(frame, e))
+    return err_prefix(e, "detector");
+  if (!(w >= 1.0f))
+    return true;
+  float cx = 0.5f, cy = 0.5f; // pixel centres to edges
+  for (int i = 0; i < 4; i++) {
+    cx += 0.25f * q->corner[i].x;
+    cy += 0.25f * q->corner[i].y;
+  }
+  const float s = REFINE_PLATE / w, rw = 0.5f * REFINE_WIDTH / s, rh = 0.5f * REFINE_HEIGHT / s;
+  struct image_rect r;
+  span(cx - rw, cx + rw, frame->width, &r.x, &r.width);
+  span(cy - rh, cy + rh, frame->height, &r.y, &r.height);
+  struct ocv_box box = {.version = OCV_VERSION,
+                        .pad = (uint8_t)d->model.pad,
+                        .width = REFINE_WIDTH,
+                        .height = REFINE_HEIGHT};
+  box.in_width = (int)fminf(fmaxf(1.0f, roundf((float)r.width * s)), REFINE_WIDTH);
+  box.in_height = (int)fminf(fmaxf(1.0f, roundf((float)r.height * s)), REFINE_HEIGHT);
+  d->candidates = 0;
+  if (!pass(d, d->near, frame, &r, &box, e))
+    return err_prefix(e, "detector");
+  const float area = quad_area(q);
+  for (int i = 0; i < d->candidates; i++) { // best score first
+    const struct detection *p = &d->candidate[i];
+    const float both = ocv_quad_overlap(&p->quad, q), own = quad_area(&p->quad);
+    if (both > REFINE_OVERLAP * (area + own - both)) {
+      plate->quad = p->quad;
+      plate->double_score = p->double_score;
+      break;
+    }
+  }
   return true;
 }
 
@@ -176,7 +235,8 @@ static bool warm_up(struct detector *d, struct err *e) {
   const struct image_view v = {IMAGE_GRAY8, WIDTH, HEIGHT, {pixels, NULL, NULL}, {WIDTH, 0, 0}};
   struct detection found[DETECTIONS_MAX];
   int n = 0;
-  return detector_find(d, &v, NULL, found, &n, e);
+  struct detection one = {.quad = {{{1, 1}, {10, 1}, {10, 5}, {1, 5}}}};
+  return detector_find(d, &v, NULL, found, &n, e) && detector_refine(d, &v, &one, e);
 }
 
 bool detector_new(struct detector **out, const char *dir, struct err *e) {
@@ -186,7 +246,8 @@ bool detector_new(struct detector **out, const char *dir, struct err *e) {
   if (!d)
     return err_set(e, ERR_NOMEM, "detector: out of memory");
   if (!model_load_detector(&d->model, dir, e) ||
-      !model_load_net(&d->net, dir, "detector.onnx", outputs, 1, e) || !ocv_work_new(&d->work, e))
+      !model_load_net(&d->net, dir, "detector.onnx", outputs, 1, e) ||
+      !model_load_net(&d->near, dir, "detector.onnx", outputs, 1, e) || !ocv_work_new(&d->work, e))
     goto fail;
   d->threshold = d->model.threshold;
   d->input = d->model.input;
@@ -205,6 +266,7 @@ void detector_free(struct detector *d) {
   if (!d)
     return;
   ocv_net_free(d->net);
+  ocv_net_free(d->near);
   ocv_work_free(d->work);
   free(d->blob);
   free(d->maps);

@@ -45,4 +45,10 @@ BP_CHECK bool detector_find(struct detector *d, const struct image_view *frame,
 BP_CHECK bool detector_find_still(struct detector *d, const struct image_view *picture,
                                   struct detection *out, int *n, struct err *e);
 
+// A second, near look at one plate found before: its corners and its count of lines become more
+// exact, its score stays. Costs about a fifteenth of detector_find(). Not found again: `plate` is
+// left as it is, which is no error.
+BP_CHECK bool detector_refine(struct detector *d, const struct image_view *frame,
+                              struct detection *plate, struct err *e);
+
 #endif
