@@ -68,7 +68,7 @@ let index = stored('lang') === 'en' ? 1 : 0;
 export const lang = () => (index ? 'en' : 'zh');
 
 export function t(key, values = {}) {
-  const text = words[key] ? words[key][index] : key;
+  const text = Object.hasOwn(words, key) ? words[key][index] : String(key ?? '');
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 }
 

@@ -82,7 +82,10 @@ static bool history_json(void *ctx, const char *query, const char *before, unsig
   for (size_t i = f->count; i-- > 0 && json_array_size(list) < limit;) {
     const char *text =
         json_string_value(json_object_get(json_object_get(f->cards[i], "plate"), "text"));
-    if (!want[0] || (text && strstr(text, want))) {
+    if (!text) {
+      continue; // merged, or not readable
+    }
+    if (!want[0] || strstr(text, want)) {
       json_array_append(list, f->cards[i]);
     }
   }
