@@ -49,6 +49,7 @@ function fill(box, wanted, make) {
         if (had) fresh.focus();
       } else if (card.isNew) {
         fresh.classList.add('new');
+        card.isNew = false;
       }
       node = fresh;
     }

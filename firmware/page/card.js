@@ -31,17 +31,17 @@ export function stageNode(card) {
   return el('span', `stage ${stage}`, mark, el('span', '', t(stage)));
 }
 
-function policyRow(card, kind) {
+function policyBox(card, kind) {
   const p = list(card.policies).find((x) => x.kind === kind);
-  const row = el('div', 'policy', el('span', 'kind', t(kind)));
+  const box = el('div', 'policy', el('span', 'kind', t(kind)));
   if (!p) {
-    row.append(el('span', 'none', t('policyNone')));
-    return row;
+    box.append(el('span', 'none', t('policyNone')));
+    return box;
   }
   const days = el('strong', 'days', daysText(p.days_left));
   if (typeof p.days_left === 'number') days.dataset.level = p.days_left < 0 ? 'over' : p.days_left <= 15 ? 'near' : 'far';
-  row.append(days, el('span', 'date', t('until', { d: p.end ?? '' })), el('span', 'insurer', p.insurer ?? ''));
-  return row;
+  box.append(days, el('span', 'date', t('until', { d: p.end ?? '' })), el('span', 'insurer', p.insurer ?? ''));
+  return box;
 }
 
 // now: the terminal's time in ms, so that a viewer's wrong clock does not matter.
@@ -104,13 +104,13 @@ export function bigCard(card, now) {
   const near = nearest(card);
   const since = el('span', 'since', sinceText(card, now));
   a.append(
-    el('div', 'top', stageNode(card), el('span', 'headline', near ? `${t(near.kind)} ${daysText(near.days_left)}` : ''), since),
-    el('div', 'body',
-      el('div', 'look', plateNode(card.plate, true), crop(card)),
-      el('div', 'facts',
-        el('div', 'name', card.customer?.name || t('unknownCustomer'), el('span', 'phone', card.customer?.phone ?? '')),
-        el('div', 'model', card.vehicle?.model ?? ''),
-        policyRow(card, 'compulsory'), policyRow(card, 'commercial'))),
+    el('div', 'top', stageNode(card), el('span', 'headline', near ? `${t(near.kind)} ${daysText(near.days_left)}` : '')),
+    el('div', 'look', plateNode(card.plate, true), crop(card)),
+    el('div', 'who',
+      el('span', 'name', card.customer?.name || t('unknownCustomer')),
+      el('span', 'phone', card.customer?.phone ?? ''),
+      el('span', 'model', card.vehicle?.model ?? ''), since),
+    el('div', 'policies', policyBox(card, 'compulsory'), policyBox(card, 'commercial')),
   );
   const d = doubt(card);
   if (d) a.append(d);
@@ -129,8 +129,9 @@ export function smallCard(card, now, withDay) {
     el('div', 'line', el('span', 'name', card.customer?.name || (card.certainty === 'unread' ? '' : t('unknownCustomer'))), el('span', 'model', card.vehicle?.model ?? '')),
   );
   if (near) a.append(el('div', 'line quiet', el('span', '', `${t(near.kind)} ${daysText(near.days_left)}`), el('span', '', t('until', { d: near.end ?? '' }))));
-  const d = doubt(card);
+  const d = card.certainty === 'unread' ? null : doubt(card); // the plate's place says it
   if (d) a.append(d);
+  if (card.certainty !== 'certain' && card.evidence && !withDay) a.append(crop(card));
   const line = el('div', 'line quiet', when);
   const n = lookupNote(card);
   if (n) line.append(n);

@@ -103,7 +103,7 @@ const tests = {
     await visit(6).waitFor();
     terminal.say('card', cards.at(-1));
     await visit(7).waitFor();
-    assert.equal(await page.locator('#due article.big').count(), 3);
+    assert.equal(await page.locator('#due article.big').count(), 4);
     assert.equal(await page.locator('#others article.small').count(), 4);
     const seven = await visit(7).innerText();
     for (const word of ['陈美玲', '特斯拉 Model Y', '138****1234', '交强险', '商业险', '已脱保 3 天', '还剩 18 天', '脱保', '到店', '问去向']) {
@@ -273,7 +273,7 @@ const tests = {
 async function drawCrops() {
   const studio = await browser.newPage({ viewport: { width: 420, height: 130 } });
   const css = fs.readFileSync(new URL('../../firmware/page/style.css', import.meta.url), 'utf8');
-  for (const [id, type, plate] of [[5, 'yellow2', ['粤A', '7T90挂']], [6, 'blue', ['粤A·6N28Q']], [7, 'green', ['粤A·F88066']]]) {
+  for (const [id, type, plate] of [[3, 'unknown', ['']], [5, 'yellow2', ['粤A', '7T90挂']], [6, 'blue', ['粤A·6N28Q']], [7, 'green', ['粤A·F88066']]]) {
     await studio.setContent(`<style>${css} body{background:#2b2f36;display:grid;place-items:center;height:130px;filter:blur(.7px) brightness(.85)} .plate{transform:rotate(-2deg) skewX(3deg)}</style><span class="plate big ${type}">${plate.map((r, i) => `<span class="row ${plate.length > 1 && i === 0 ? 'top' : ''}">${r}</span>`).join('')}</span>`);
     await studio.screenshot({ path: path.join(dir, `${id}.jpg`), type: 'jpeg', quality: 60 });
   }
