@@ -43,6 +43,27 @@ static bool orient(struct picture *p, int how, struct err *e) {
   return true;
 }
 
+// libjpeg fills the blocks that a file has no data for evenly. Is the last block such a one? Then the
+// file ended early; else it lacks its end marker at most, which some cameras leave out.
+static bool ends_flat(const uint8_t *px, int w, int h, int channels) {
+  enum { BLOCK = 8, FLAT = 2 };
+  const int x0 = w > BLOCK ? w - BLOCK : 0, y0 = h > BLOCK ? h - BLOCK : 0;
+  const size_t step = (size_t)channels;
+  for (int c = 0; c < channels; c++) {
+    int lo = 255, hi = 0;
+    for (int y = y0; y < h; y++) {
+      for (int x = x0; x < w; x++) {
+        const int v = px[((size_t)y * (size_t)w + (size_t)x) * step + (size_t)c];
+        lo = v < lo ? v : lo;
+        hi = v > hi ? v : hi;
+      }
+    }
+    if (hi - lo > FLAT)
+      return false;
+  }
+  return true;
+}
+
 // libjpeg goes on after most damage with a warning. A file that ends early would show grey where
 // plates may be.
 static bool pixels(tjhandle tj, const uint8_t *d, size_t n, uint8_t *out, int w, int h, int format,
@@ -50,7 +71,8 @@ static bool pixels(tjhandle tj, const uint8_t *d, size_t n, uint8_t *out, int w,
   if (tjDecompress2(tj, d, (unsigned long)n, out, w, 0, h, format, 0) == 0)
     return true;
   const char *text = tjGetErrorStr2(tj);
-  if (tjGetErrorCode(tj) == TJERR_WARNING && !strstr(text, "Premature end"))
+  if (tjGetErrorCode(tj) == TJERR_WARNING &&
+      (!strstr(text, "Premature end") || !ends_flat(out, w, h, tjPixelSize[format])))
     return true;
   return err_set(e, ERR_FORMAT, "damaged JPEG: %s", text);
 }

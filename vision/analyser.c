@@ -100,7 +100,7 @@ static int look_at(struct analyser *a, const struct image_view *frame, struct er
     return -1;
   }
   for (int i = 0; i < found && i < DETECTIONS_MAX; i++) {
-    const struct detection *d = &a->found[i];
+    struct detection *d = &a->found[i];
     if (quad_height(&d->quad) < a->config.min_plate_height * (float)frame->height ||
         !zone_contains_quad(&a->zone, &d->quad, frame->width, frame->height))
       continue;
@@ -108,7 +108,7 @@ static int look_at(struct analyser *a, const struct image_view *frame, struct er
     if (read < FRAME_READS_MAX) {
       read++;
       a->stats.reader_runs++;
-      if (!reader_read(a->reader, frame, d, r, e)) {
+      if (!detector_refine(a->detector, frame, d, e) || !reader_read(a->reader, frame, d, r, e)) {
         (void)err_prefix(e, "reading a plate");
         return -1;
       }
