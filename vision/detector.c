@@ -14,10 +14,11 @@
 #define CHANNELS 11
 #define CANDIDATES_MAX 256 // before suppression; the best ones are kept
 #define REFINE_WIDTH 192   // input of the second look at one plate
-#define REFINE_HEIGHT 96
-#define REFINE_PLATE 96.0f   // its plate's width there
-#define REFINE_OVERLAP 0.35f // of the two looks' quads, or they are not the same plate
-#define STILL_ENLARGE 1.5f   // a still is not looked at enlarged by more
+#define REFINE_HEIGHT 128
+#define REFINE_PLATE 96.0f  // its plate's width there
+#define REFINE_OVERLAP 0.3f // of the two looks' quads, or they are not the same plate
+#define REFINE_SCORE 0.1f   // smallest score in the second look
+#define STILL_ENLARGE 1.5f  // a still is not looked at enlarged by more
 
 struct detector {
   struct detector_model model;
@@ -210,19 +211,32 @@ bool detector_refine(struct detector *d, const struct image_view *frame, struct 
                         .height = REFINE_HEIGHT};
   box.in_width = (int)fminf(fmaxf(1.0f, roundf((float)r.width * s)), REFINE_WIDTH);
   box.in_height = (int)fminf(fmaxf(1.0f, roundf((float)r.height * s)), REFINE_HEIGHT);
+  const float threshold = d->threshold;
   d->candidates = 0;
-  if (!pass(d, d->near, frame, &r, &box, e))
+  d->threshold = REFINE_SCORE;
+  const bool ok = pass(d, d->near, frame, &r, &box, e);
+  d->threshold = threshold;
+  if (!ok)
     return err_prefix(e, "detector");
   const float area = quad_area(q);
-  for (int i = 0; i < d->candidates; i++) { // best score first
+  const struct detection *best = NULL;
+  float top = REFINE_OVERLAP;
+  for (int i = 0; i < d->candidates; i++) {
     const struct detection *p = &d->candidate[i];
     const float both = ocv_quad_overlap(&p->quad, q), own = quad_area(&p->quad);
-    if (both > REFINE_OVERLAP * (area + own - both)) {
-      plate->quad = p->quad;
-      plate->double_score = p->double_score;
-      break;
+    const float overlap = both / (area + own - both);
+    if (overlap > top) {
+      top = overlap;
+      best = p;
     }
   }
+  if (!best) {
+    plate->score *= 0.5f;
+    return true;
+  }
+  plate->quad = best->quad;
+  plate->score = 0.5f * (plate->score + best->score);
+  plate->double_score = 0.5f * (plate->double_score + best->double_score);
   return true;
 }
 
@@ -291,6 +305,22 @@ bool detector_find(struct detector *d, const struct image_view *frame,
   return true;
 }
 
+// Looks at each plate once more, drops those that are no longer likely, and suppresses again.
+static bool refine_all(struct detector *d, const struct image_view *picture, struct detection *out,
+                       int *n, struct err *e) {
+  for (int i = 0; i < *n; i++) {
+    if (!detector_refine(d, picture, &out[i], e))
+      return false;
+  }
+  d->candidates = 0;
+  for (int i = 0; i < *n; i++) {
+    if (out[i].score >= d->threshold)
+      keep(d, &out[i]);
+  }
+  suppress(d, out, n);
+  return true;
+}
+
 bool detector_find_still(struct detector *d, const struct image_view *picture,
                          struct detection *out, int *n, struct err *e) {
   *n = 0;
@@ -307,5 +337,5 @@ bool detector_find_still(struct detector *d, const struct image_view *picture,
       return err_prefix(e, "detector");
   }
   suppress(d, out, n);
-  return true;
+  return refine_all(d, picture, out, n, e);
 }

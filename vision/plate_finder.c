@@ -38,13 +38,7 @@ void plate_finder_free(struct plate_finder *f) {
 }
 
 bool plate_finder_find(struct plate_finder *f, const struct image_view *picture, struct err *e) {
-  if (!detector_find_still(f->detector, picture, f->found, &f->n, e))
-    return false;
-  for (int i = 0; i < f->n; i++) {
-    if (!detector_refine(f->detector, picture, &f->found[i], e))
-      return false;
-  }
-  return true;
+  return detector_find_still(f->detector, picture, f->found, &f->n, e);
 }
 
 bool plate_finder_read(struct plate_finder *f, const struct image_view *picture,
