@@ -238,7 +238,7 @@ static bool seed(struct store *s, int64_t wall_ms, struct err *e) {
   int64_t rev = v[0] > v[1] ? v[0] : v[1], id = v[2] > v[3] ? v[2] : v[3];
   rev = rev + REV_GAP > now ? rev + REV_GAP : now;
   id = id + REV_GAP > now ? id + REV_GAP : now;
-  s->shared->rev = (uint64_t)rev;
+  s->shared->rev = s->shared->shown = (uint64_t)rev;
   s->shared->seed = (uint64_t)id;
   return true;
 }

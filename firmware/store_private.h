@@ -30,6 +30,7 @@ struct store_shared {
   char text[ERR_TEXT_MAX];
   char set_aside[STORE_PATH_MAX];
   uint64_t rev, seed;
+  uint64_t shown; // the newest revision that readers can see; behind `rev` while one is written
   uint64_t lost;
   unsigned unsaved;
   struct store_visit visit[STORE_UNSAVED_MAX]; // not yet written, in order of rev

@@ -9,6 +9,8 @@
 
 void store_unsaved_put(struct store_shared *sh, const struct store_visit *v) {
   store_unsaved_take(sh, v);
+  if (v->rev > sh->shown)
+    sh->shown = v->rev;
   if (sh->unsaved == STORE_UNSAVED_MAX) { // the oldest change goes; cars in view change last
     memmove(sh->visit, sh->visit + 1, (STORE_UNSAVED_MAX - 1) * sizeof *sh->visit);
     sh->unsaved--;
@@ -165,6 +167,8 @@ static void settle(struct store *s, enum end how) {
   struct store_shared *sh = s->shared;
   pthread_mutex_lock(&sh->lock);
   for (unsigned i = 0; how != END_FORGOTTEN && i < s->pending; i++) {
+    if (s->pending_visit[i].rev > sh->shown)
+      sh->shown = s->pending_visit[i].rev;
     if (how == END_SAVED)
       store_unsaved_take(sh, &s->pending_visit[i]);
     else

@@ -215,7 +215,7 @@ bool store_visit_close_stale(struct store *s, unsigned *n, struct err *e) {
 bool store_visit_rev(struct store *s, uint64_t *rev, struct err *e) {
   (void)e;
   pthread_mutex_lock(&s->shared->lock);
-  *rev = s->shared->rev;
+  *rev = s->shared->shown;
   pthread_mutex_unlock(&s->shared->lock);
   return true;
 }

@@ -87,7 +87,7 @@ BP_CHECK bool store_visit_history(struct store *s, const char *query,
                                   const struct store_cursor *before, struct store_visit *out,
                                   size_t max, size_t *n, bool *more, struct err *e);
 
-// The newest revision given so far (saved or not).
+// The newest revision that a list shows (saved or not): list_since after it misses nothing.
 BP_CHECK bool store_visit_rev(struct store *s, uint64_t *rev, struct err *e);
 // Visit numbers for this run start here: larger than any given before, also after a damaged file
 // was set aside (as long as the clock was right then).
