@@ -37,7 +37,8 @@ static bool try_writable(struct store *s, struct err *e) {
   pthread_mutex_lock(&sh->lock);
   sh->mode = STORE_FILE;
   pthread_mutex_unlock(&sh->lock);
-  bool ok = store_connect(s, e) && store_exec(s, "BEGIN IMMEDIATE; COMMIT", e);
+  bool ok =
+      store_connect(s, e) && store_exec(s, "BEGIN IMMEDIATE; COMMIT", "beginning a transaction", e);
   pthread_mutex_lock(&sh->lock);
   if (ok) {
     s->generation = ++sh->generation;

@@ -36,7 +36,7 @@ static bool pragmas(struct store *s, struct err *e) {
                    s->writer ? "" : "PRAGMA query_only = ON;");
   if (n < 0 || n >= (int)sizeof sql)
     return err_set(e, ERR_LIMIT, "store: pragmas too long");
-  if (!store_exec(s, sql, e))
+  if (!store_exec(s, sql, "setting up the database", e))
     return false;
   if (!s->writer || sh->mode == STORE_IMMUTABLE)
     return true;
@@ -44,12 +44,12 @@ static bool pragmas(struct store *s, struct err *e) {
       !store_exec(s,
                   "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 4194304;"
                   "PRAGMA secure_delete = FAST",
-                  e))
+                  "setting up the database", e))
     return false;
   if (sh->max_bytes > 0) {
     n = snprintf(sql, sizeof sql, "PRAGMA max_page_count = %lld",
                  (long long)(sh->max_bytes / 4096));
-    if (n < 0 || n >= (int)sizeof sql || !store_exec(s, sql, e))
+    if (n < 0 || n >= (int)sizeof sql || !store_exec(s, sql, "setting up the database", e))
       return false;
   }
   return true;
@@ -102,6 +102,8 @@ bool store_connect(struct store *s, struct err *e) {
     return err_set(e, ERR_NOMEM, "store: no memory");
   if (!ok)
     (void)store_sql_error(s, "opening the database", e);
+  // A damaged database must not be written to, not even by the checkpoint of its last close.
+  ok = ok && sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK;
   ok = ok && sqlite3_busy_timeout(s->db, (int)sh->busy_ms) == SQLITE_OK && pragmas(s, e);
   if (!ok)
     store_disconnect(s);
@@ -134,6 +136,8 @@ static bool open_file(struct store *s, enum store_mode mode, struct err *e) {
     ok = store_schema_check(s->db, e);
   else if (ok)
     ok = store_schema_migrate(s->db, e);
+  if (ok && sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
+    ok = store_sql_error(s, "setting up the database", e);
   if (!ok)
     store_disconnect(s);
   return ok;

@@ -74,7 +74,7 @@ BP_CHECK bool store_run(struct store *s, const char *sql, struct err *e, const c
 void store_column(sqlite3_stmt *st, int column, char *out, size_t size);
 
 // Several statements without parameters.
-BP_CHECK bool store_exec(struct store *s, const char *sql, struct err *e);
+BP_CHECK bool store_exec(struct store *s, const char *sql, const char *what, struct err *e);
 
 // Writes the row with the revision it has, within a transaction.
 BP_CHECK bool store_visit_write(struct store *s, const struct store_visit *v, struct err *e);

@@ -84,8 +84,10 @@ static const char V3[] =
 static const char *const STEP[STORE_SCHEMA_VERSION] = {V1, V2, V3};
 
 bool store_schema_error(sqlite3 *db, const char *what, struct err *e) {
-  int rc = sqlite3_errcode(db) & 0xff;
   int os = sqlite3_system_errno(db);
+  if (os == 0) // a failed COMMIT does not hand it on
+    os = errno;
+  int rc = sqlite3_errcode(db) & 0xff;
   enum err_code code = ERR_IO;
   // A quota or a file size limit is a full disk too, whatever part of SQLite met it.
   if (rc == SQLITE_FULL || ((rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN) &&

@@ -60,10 +60,10 @@ bool store_sql_error(struct store *s, const char *what, struct err *e) {
   return err_set(e, here.code, "store: %s", here.text);
 }
 
-bool store_exec(struct store *s, const char *sql, struct err *e) {
+bool store_exec(struct store *s, const char *sql, const char *what, struct err *e) {
   if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK)
     return true;
-  return store_sql_error(s, sql, e);
+  return store_sql_error(s, what, e);
 }
 
 static sqlite3_stmt *prepare(struct store *s, const char *sql, struct err *e) {
@@ -192,7 +192,7 @@ bool store_begin(struct store *s, struct err *e) {
   if (s->depth == 0) {
     s->doomed = s->broken = false;
     s->pending = 0;
-    if (!store_exec(s, "BEGIN IMMEDIATE", e)) {
+    if (!store_exec(s, "BEGIN IMMEDIATE", "beginning a transaction", e)) {
       store_leave(s);
       return false;
     }
@@ -203,7 +203,7 @@ bool store_begin(struct store *s, struct err *e) {
 
 static void undo(struct store *s) {
   // A failed write may have rolled back by itself.
-  if (!sqlite3_get_autocommit(s->db) && !store_exec(s, "ROLLBACK", NULL))
+  if (!sqlite3_get_autocommit(s->db) && !store_exec(s, "ROLLBACK", "undoing", NULL))
     s->generation--; // leave a connection in an unknown state: open it again
 }
 
@@ -215,7 +215,7 @@ bool store_commit(struct store *s, struct err *e) {
     else if (sqlite3_get_autocommit(s->db))
       ok = err_set(e, ERR_IO, "store: the transaction was broken off");
     else
-      ok = store_exec(s, "COMMIT", e);
+      ok = store_exec(s, "COMMIT", "saving", e);
     if (!ok)
       undo(s);
     settle(s, ok ? END_SAVED : s->doomed && !s->broken ? END_FORGOTTEN : END_UNSAVED);

@@ -67,9 +67,13 @@ static inline int fixture_teardown(void **state) {
   return rc;
 }
 
-static inline void fixture_reopen(struct fixture *f) {
+static inline void fixture_close(struct fixture *f) {
   store_close(f->s);
   f->s = NULL;
+}
+
+static inline void fixture_reopen(struct fixture *f) {
+  fixture_close(f);
   fixture_open(f, 0);
 }
 
