@@ -46,7 +46,7 @@ static bool pragmas(struct store *s, struct err *e) {
                   "PRAGMA secure_delete = FAST",
                   "setting up the database", e))
     return false;
-  if (sh->max_bytes > 0) {
+  if (sh->max_bytes > 0 && sh->mode == STORE_FILE) {
     n = snprintf(sql, sizeof sql, "PRAGMA max_page_count = %lld",
                  (long long)(sh->max_bytes / 4096));
     if (n < 0 || n >= (int)sizeof sql || !store_exec(s, sql, "setting up the database", e))

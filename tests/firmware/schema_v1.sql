@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- A database as version 1 of the schema wrote it, with made-up rows. Never changed again.
+PRAGMA application_id = 1112558676;
+PRAGMA user_version = 1;
+BEGIN TRANSACTION;
+CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO "counter" VALUES('rev',1772900000900);
+INSERT INTO "counter" VALUES('visit',1772900000002);
+CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT NOT NULL);
+INSERT INTO "customer" VALUES(1,'测试一','13800000001');
+INSERT INTO "customer" VALUES(2,'测试二','');
+CREATE TABLE lookup(plate TEXT PRIMARY KEY,  state TEXT NOT NULL CHECK(state IN ('found','unknown','failed')),  as_of_ms INTEGER NOT NULL, answer TEXT) WITHOUT ROWID;
+INSERT INTO "lookup" VALUES('粤A12345','found',1772900001500,'{"plate":"粤A12345"}');
+INSERT INTO "lookup" VALUES('粤B00004','unknown',1772900001600,NULL);
+INSERT INTO "lookup" VALUES('粤B00005','failed',1772900001700,NULL);
+CREATE TABLE policy(id INTEGER PRIMARY KEY,  vehicle_id INTEGER NOT NULL REFERENCES vehicle(id) ON DELETE CASCADE,  kind TEXT NOT NULL CHECK(kind IN ('compulsory','commercial')),  insurer TEXT NOT NULL DEFAULT '', number TEXT NOT NULL DEFAULT '',  start TEXT NOT NULL DEFAULT '', "end" TEXT NOT NULL, premium REAL);
+INSERT INTO "policy" VALUES(1,1,'compulsory','样险','C-1','2025-04-01','2026-03-31',950.0);
+INSERT INTO "policy" VALUES(2,1,'commercial','样险','B-1','2025-04-11','2026-04-10',3210.55);
+INSERT INTO "policy" VALUES(3,2,'compulsory','','','','2026-05-01',NULL);
+INSERT INTO "policy" VALUES(4,1,'compulsory','样险甲','C-1','2025-04-01','2026-03-30',950.0);
+CREATE TABLE vehicle(id INTEGER PRIMARY KEY, plate TEXT NOT NULL UNIQUE,  customer_id INTEGER REFERENCES customer(id) ON DELETE SET NULL,  model TEXT NOT NULL DEFAULT '', vin TEXT NOT NULL DEFAULT '');
+INSERT INTO "vehicle" VALUES(1,'粤A12345',1,'样车','LTESTVIN000000001');
+INSERT INTO "vehicle" VALUES(2,'粤B00002',2,'','');
+INSERT INTO "vehicle" VALUES(3,'粤B00003',NULL,'','');
+CREATE TABLE visit(id INTEGER PRIMARY KEY, rev INTEGER NOT NULL UNIQUE,  phase TEXT NOT NULL CHECK(phase IN ('open','closed','merged')),  certainty TEXT NOT NULL CHECK(certainty IN ('unread','unsure','certain')),  direction TEXT NOT NULL CHECK(direction IN ('unknown','in','out')),  type TEXT NOT NULL, plate TEXT NOT NULL, confidence REAL NOT NULL,  opened_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,  closed_ms INTEGER NOT NULL DEFAULT 0, frame_ms INTEGER NOT NULL DEFAULT 0,  evidence TEXT NOT NULL DEFAULT '');
+INSERT INTO "visit" VALUES(1772900000001,1772900000800,'closed','certain','in','blue','粤A12345',0.998,1772900001000,1772900002000,1772900003000,1772900001100,'2026/03/07/1772900000001-1.jpg');
+INSERT INTO "visit" VALUES(1772900000002,1772900000900,'open','unread','unknown','unknown','',0.0,1772900004000,1772900004500,0,0,'');
+CREATE INDEX visit_opened ON visit(opened_ms, id);
+CREATE INDEX vehicle_customer ON vehicle(customer_id);
+CREATE INDEX policy_vehicle ON policy(vehicle_id);
+COMMIT;
