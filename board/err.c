@@ -49,6 +49,7 @@ static enum err_code code_of_errno(int errnum) {
   switch (errnum) {
   case ENOSPC:
   case EDQUOT:
+  case EFBIG: // a quota or a file size limit is a full disk to its user
     return ERR_FULL;
   case ENOENT:
     return ERR_NOT_FOUND;

@@ -40,8 +40,9 @@ bool err_set(struct err *e, enum err_code code, const char *fmt, ...)
 // false.
 bool err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// Sets code from errno (ENOSPC → ERR_FULL, ENOENT → ERR_NOT_FOUND, ENOMEM → ERR_NOMEM, EACCES/EPERM
-// → ERR_DENIED, else ERR_IO) and appends ": " and the system's words. Always returns false.
+// Sets code from errno (ENOSPC, EDQUOT, EFBIG → ERR_FULL, ENOENT → ERR_NOT_FOUND, ENOMEM →
+// ERR_NOMEM, EACCES/EPERM → ERR_DENIED, else ERR_IO) and appends ": " and the system's words.
+// Always returns false.
 bool err_errno(struct err *e, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
