@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 struct camera_feed {
@@ -36,6 +35,15 @@ static void clear_queue(struct camera_feed *f) {
   for (int i = 0; i < f->queued; i++)
     frame_unref(f->queue[i]);
   f->queued = 0;
+}
+
+// The oldest one, which is the caller's now.
+static struct frame *pop(struct camera_feed *f) {
+  struct frame *oldest = f->queue[0];
+  f->queued--;
+  for (int i = 0; i < f->queued; i++)
+    f->queue[i] = f->queue[i + 1];
+  return oldest;
 }
 
 static void wake(struct camera_feed *f) {
@@ -89,9 +97,7 @@ static void give(struct camera_feed *f, struct frame *frame) {
   while (wait_for_taker && f->queued == CAMERA_FEED_QUEUE && !atomic_load(&f->stop))
     (void)wait_change(f, in_ms(1000)); // looks again either way
   if (f->queued == CAMERA_FEED_QUEUE) {
-    frame_unref(f->queue[0]);
-    memmove(f->queue, f->queue + 1, sizeof f->queue - sizeof f->queue[0]);
-    f->queued--;
+    frame_unref(pop(f));
     f->status.dropped++;
     metric_add(f->metric.dropped, 1);
   }
@@ -256,9 +262,7 @@ enum camera_feed_take camera_feed_take(struct camera_feed *f, int timeout_ms, st
     f->lost = false;
     took = FEED_LOST;
   } else if (f->queued > 0) {
-    *out = f->queue[0];
-    f->queued--;
-    memmove(f->queue, f->queue + 1, (size_t)f->queued * sizeof f->queue[0]);
+    *out = pop(f);
     wake(f); // the camera's thread may wait for the place
     took = FEED_FRAME;
   } else if (f->status.state == CAMERA_ENDED) {

@@ -9,6 +9,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,9 +145,7 @@ static bool open_codec(struct camera *c, struct err *e) {
 
 static bool open_input(struct camera *c, struct err *e) {
   char url[CAMERA_SOURCE_MAX + 8] = "";
-  size_t prefix = c->live ? 0 : strlen("file:");
-  memcpy(url, "file:", prefix);
-  memcpy(url + prefix, c->config.source, strnlen(c->config.source, CAMERA_SOURCE_MAX));
+  (void)snprintf(url, sizeof url, "%s%s", c->live ? "" : "file:", c->config.source); // it fits
   AVDictionary *options = NULL;
   c->format = avformat_alloc_context();
   bool ok = c->format && set_options(c, &options);
@@ -225,9 +224,8 @@ static bool convert(struct camera *c, struct frame **out, struct err *e) {
   c->scale = sws_getCachedContext(c->scale, p->width, p->height, pix, p->width, p->height,
                                   AV_PIX_FMT_YUV420P, SWS_POINT, NULL, NULL, NULL);
   const int *bt601 = sws_getCoefficients(SWS_CS_ITU601);
-  if (c->scale &&
-      sws_setColorspaceDetails(c->scale, bt601, full, bt601, 0, 0, 1 << 16, 1 << 16) < 0)
-    full = false; // this conversion has no range to set
+  if (c->scale) // -1: this conversion has no range to set, and needs none
+    (void)sws_setColorspaceDetails(c->scale, bt601, full, bt601, 0, 0, 1 << 16, 1 << 16);
   if (!c->scale || sws_scale(c->scale, (const uint8_t *const *)p->data, p->linesize, 0, p->height,
                              f->plane, f->stride) != p->height) {
     const char *name = av_get_pix_fmt_name(pix);

@@ -200,14 +200,14 @@ static bool from_yuyv(const struct camera *c, const uint8_t *data, size_t len, s
     const uint8_t *in = data + (size_t)y * c->row_bytes;
     uint8_t *luma = f->plane[0] + (size_t)y * (size_t)f->stride[0];
     for (int x = 0; x < c->width; x++)
-      luma[x] = in[2 * x];
+      luma[x] = in[2 * (size_t)x];
     if (y % 2 != 0)
       continue;
     uint8_t *u = f->plane[1] + (size_t)(y / 2) * (size_t)f->stride[1];
     uint8_t *v = f->plane[2] + (size_t)(y / 2) * (size_t)f->stride[2];
     for (int x = 0; x < c->width / 2; x++) {
-      u[x] = in[4 * x + 1];
-      v[x] = in[4 * x + 3];
+      u[x] = in[4 * (size_t)x + 1];
+      v[x] = in[4 * (size_t)x + 3];
     }
   }
   return true;

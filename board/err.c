@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool err_set(struct err *e, enum err_code code, const char *fmt, ...) {
+bool(err_set)(struct err *e, enum err_code code, const char *fmt, ...) {
   if (!e)
     return false;
   e->code = code;
@@ -30,7 +30,7 @@ static void append(struct err *e, size_t used, const char *tail) {
   e->text[used] = '\0';
 }
 
-bool err_prefix(struct err *e, const char *fmt, ...) {
+bool(err_prefix)(struct err *e, const char *fmt, ...) {
   if (!e)
     return false;
   char old[ERR_TEXT_MAX];
@@ -64,7 +64,7 @@ static enum err_code code_of_errno(int errnum) {
   }
 }
 
-bool err_errno(struct err *e, int errnum, const char *fmt, ...) {
+bool(err_errno)(struct err *e, int errnum, const char *fmt, ...) {
   if (!e)
     return false;
   e->code = code_of_errno(errnum);

@@ -46,6 +46,15 @@ bool err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(print
 bool err_errno(struct err *e, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+// The functions above always return false; said here in a form that compilers and analysers see.
+static inline bool err_false(bool told) {
+  (void)told;
+  return false;
+}
+#define err_set(...) err_false(err_set(__VA_ARGS__))
+#define err_prefix(...) err_false(err_prefix(__VA_ARGS__))
+#define err_errno(...) err_false(err_errno(__VA_ARGS__))
+
 // Clears: code ERR_NONE, empty text.
 void err_clear(struct err *e);
 

@@ -23,7 +23,7 @@ bool jpeg_encode_bgr(const uint8_t *bgr, int width, int height, int stride, int 
                         TJFLAG_FASTDCT) == 0;
   if (!ok)
     err_set(e, ERR_NOMEM, "JPEG: %s", tjGetErrorStr2(h));
-  uint8_t *copy = ok ? malloc(n) : NULL; // tjFree's memory must not reach callers that use free()
+  uint8_t *copy = ok && n > 0 ? malloc(n) : NULL; // callers release by free(), not tjFree()
   if (ok && !copy)
     ok = err_set(e, ERR_NOMEM, "JPEG: no memory for %lu bytes", n);
   if (ok) {
@@ -74,7 +74,7 @@ static void thin_plane(const uint8_t *from, int from_stride, int step_x, int ste
     const uint8_t *src = from + (size_t)(y * step_y) * (size_t)from_stride;
     uint8_t *dst = f->plane[plane] + (size_t)y * (size_t)f->stride[plane];
     for (int x = 0; x < w; x++)
-      dst[x] = src[x * step_x];
+      dst[x] = src[(size_t)x * (size_t)step_x];
   }
 }
 

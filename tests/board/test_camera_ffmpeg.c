@@ -54,8 +54,8 @@ static void every_frame_of_a_file_comes_with_the_times_of_the_recording(void **s
     assert_int_equal(f->height, 90);
     assert_int_equal(f->seq, n);
     first = n == 0 ? f->mono_ns : first;
-    assert_in_range(f->mono_ns - first + 100000, n * 40 * CLOCK_NS_PER_MS,
-                    n * 40 * CLOCK_NS_PER_MS + 200000);
+    assert_in_range(f->mono_ns - first + 100000, (int64_t)n * 40 * CLOCK_NS_PER_MS,
+                    (int64_t)n * 40 * CLOCK_NS_PER_MS + 200000);
     frame_unref(f);
     n++;
   }
@@ -98,7 +98,7 @@ static void real_pace_waits(void **state) {
     assert_true(f->mono_ns <= last);
     frame_unref(f);
   }
-  assert_true(last - first >= 11 * 39 * CLOCK_NS_PER_MS);
+  assert_true(last - first >= INT64_C(11) * 39 * CLOCK_NS_PER_MS);
   camera_file.close(c);
 }
 

@@ -77,7 +77,7 @@ static void pictures_come_by_name_at_their_pace_and_broken_ones_are_passed_over(
   tool_write(path, "words", 5);
   struct camera_config config = config_of("?fps=4");
   struct camera *c = open_ok(&config);
-  int64_t at[3];
+  int64_t at[3] = {0};
   assert_int_equal(next_width(c, &at[0]), 32);
   assert_int_equal(next_width(c, &at[1]), 48);
   assert_int_equal(next_width(c, &at[2]), 2);

@@ -16,7 +16,7 @@
 static struct jpeg_decoder *decoder;
 
 static void bgr_of(uint8_t bgr[W * H * 3], uint8_t b, uint8_t g, uint8_t r) {
-  for (int i = 0; i < W * H; i++) {
+  for (size_t i = 0; i < (size_t)W * H; i++) {
     bgr[3 * i] = b;
     bgr[3 * i + 1] = g;
     bgr[3 * i + 2] = r;
