@@ -143,14 +143,15 @@ static void the_gateway_table(void **state) {
   (void)state;
   struct config c;
   struct faults f;
-  assert_true(parse(&c,
-                    "[camera]\nsource=a\n"
-                    "[policy]\nbase = https://gateway.invalid\nurl = {base}/x/{plate}\n"
-                    "header = X-Key: abc\nheader = Accept: application/json\n"
-                    "[policy.map]\npolicy.end = /0/vervaldatum_apk\npolicy.kind = =compulsory\n",
-                    &f));
+  assert_true(parse(
+      &c,
+      "[camera]\nsource=a\n"
+      "[policy]\nbase = https://gateway.invalid\nurl = {base}/x/{plate}\n"
+      "header = X-Key: abc\nheader = Accept: application/json\n"
+      "[policy.map]\npolicy.end = /0/vervaldatum_apk\npolicy.kind = =compulsory\npolicies = /x\n",
+      &f));
   assert_true(c.policy_enabled);
-  assert_int_equal(c.policy.map_entries, 2);
+  assert_int_equal(c.policy.map_entries, 3);
   assert_string_equal(c.policy.map[0].value, "/0/vervaldatum_apk");
 }
 

@@ -114,7 +114,7 @@ class Terminal:
         return json.loads(data)
 
     def sign_up(self):
-        code = until("the set-up code is logged", lambda: re.search(r"set-up code: ([A-Z0-9-]+)", self.tail()))
+        code = until("the set-up code is logged", lambda: re.search(r"set-up code[^:]*: ([A-Z0-9-]+)", self.tail()))
         status, data = self.request("POST", "/api/v1/setup", {
             "code": code.group(1), "name": "测试员", "role": "advisor", "pin": "739154"})
         assert status in (200, 201), (status, data)
