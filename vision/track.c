@@ -20,6 +20,8 @@
 #define STILL_GROWTH 0.12f // e-folds a second
 #define GROWS 0.08f        // e-folds a second
 #define WAY_GROWTH 2.0f    // one e-fold of size counts as so many widths of way
+#define WAY_TURN 1.5f      // and that turn one round that was settled
+#define EDGE 0.015f        // of the frame: a plate so near its edge may be cut
 #define WAY_SETTLE 0.8f    // widths of way that settle a direction
 #define PI 3.14159265f
 
@@ -109,6 +111,7 @@ static void begin(struct track *t, const struct plate_read *read, int64_t t_ns) 
   t->still_ns = t_ns;
   t->grows_ns = INT64_MAX;
   t->seen = 1;
+  t->score = read->detection;
 }
 
 // Direction with hysteresis: it changes only after WAY_SETTLE against the extreme of the way so
@@ -118,13 +121,23 @@ static void settle(struct track *t) {
     t->highest = t->way;
   if (t->way < t->lowest)
     t->lowest = t->way;
-  if (t->direction != DIRECTION_IN && t->way - t->lowest > WAY_SETTLE) {
+  float turn = t->direction == DIRECTION_UNKNOWN ? WAY_SETTLE : WAY_TURN;
+  if (t->direction != DIRECTION_IN && t->way - t->lowest > turn) {
     t->direction = DIRECTION_IN;
     t->highest = t->lowest = t->way;
-  } else if (t->direction != DIRECTION_OUT && t->highest - t->way > WAY_SETTLE) {
+  } else if (t->direction != DIRECTION_OUT && t->highest - t->way > turn) {
     t->direction = DIRECTION_OUT;
     t->highest = t->lowest = t->way;
   }
+}
+
+static bool cut(const struct tracker *tr, const struct quad *q) {
+  if (tr->width <= 0)
+    return false;
+  float x0, y0, x1, y1;
+  quad_bounds(q, &x0, &y0, &x1, &y1);
+  return x0 < EDGE * tr->width || y0 < EDGE * tr->height || x1 > (1 - EDGE) * tr->width ||
+         y1 > (1 - EDGE) * tr->height;
 }
 
 static void move(const struct tracker *tr, struct track *t, const struct plate_read *read,
@@ -138,7 +151,8 @@ static void move(const struct tracker *tr, struct track *t, const struct plate_r
   t->vy += k * ((y - t->y) / dt - t->vy);
   t->growth += k * (grown / dt - t->growth);
   float unit = 0.5f * (w + t->w);
-  t->way += ((x - t->x) * tr->in_x + (y - t->y) * tr->in_y) / unit + WAY_GROWTH * grown;
+  if (!cut(tr, &read->quad) && !cut(tr, &t->quad))
+    t->way += ((x - t->x) * tr->in_x + (y - t->y) * tr->in_y) / unit + WAY_GROWTH * grown;
   settle(t);
   bool still = hypotf(t->vx, t->vy) < STILL_SPEED * w && fabsf(t->growth) < STILL_GROWTH;
   if (!still)
@@ -157,6 +171,7 @@ static void move(const struct tracker *tr, struct track *t, const struct plate_r
   t->h = fmaxf(quad_height(&read->quad), 1);
   t->last_ns = t_ns;
   t->seen++;
+  t->score += (read->detection - t->score) / (float)t->seen;
 }
 
 void tracker_step(struct tracker *tr, const struct plate_read *reads, int n, int64_t t_ns,

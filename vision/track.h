@@ -32,13 +32,15 @@ struct track {
   float way;                 // way along the in-direction in plate widths, plus growth
   enum visit_direction direction;
   unsigned seen;
+  float score; // mean of the detector's scores
   struct fuse fuse;
 };
 
 struct tracker {
   struct track track[TRACKS_MAX];
   uint32_t next_id;
-  float in_x, in_y; // unit vector: where an arriving car moves in the picture
+  float width, height; // of the frame; 0: unknown. Plates cut by its edge show no direction
+  float in_x, in_y;    // unit vector: where an arriving car moves in the picture
 };
 
 // direction_deg as analyser_config.in_direction_deg: 90 is downward.

@@ -13,6 +13,9 @@
 #define OPEN_CONFIDENCE 0.35f // of the fused text
 #define OPEN_READS_UNSURE 8   // reads that open one though they do not agree
 #define TRAVEL_MIN 0.5f // plate widths: what never moved and has no clear text is a sign, not a car
+#define OPEN_READS_STILL 4 // agreeing reads that open one where nothing ever moved
+#define OPEN_CONFIDENCE_STILL 0.7f
+#define SCORE_MIN 0.5f        // mean score of a plate that may be a visit without a text
 #define IN_VIEW_NS 1500000000 // seen so short a time ago: in view
 #define EVIDENCE_BETTER 1.5f  // a crop so much heavier is told for its own sake
 #define EVIDENCE_PAUSE_NS 1000000000
@@ -195,19 +198,51 @@ static void tell(struct visits *v, struct visit *visit, enum visit_event_kind ki
 }
 
 // Takes over what the track shows of the visit's car now.
+// The thing in front of the background that this plate is on, if there is one, else NULL.
+static const struct car *carrier(const struct visits *v, const struct track *t,
+                                 const struct visit_look *look) {
+  const struct car *best = NULL;
+  float x = t->x / (float)look->frame->width, y = t->y / (float)look->frame->height;
+  for (int i = 0; i < CARS_MAX; i++) {
+    const struct car *c = &v->cars.car[i];
+    if (c->used && look->t_ns - c->last_ns < IN_VIEW_NS && x >= c->area.x0 && x <= c->area.x1 &&
+        y >= c->area.y0 && y <= c->area.y1 && (best == NULL || c->cover < best->cover))
+      best = c;
+  }
+  return best;
+}
+
+// Is this place on a car that has a visit of its own?
+static bool on_known_car(const struct visits *v, float x, float y, int64_t t_ns) {
+  for (int i = 0; i < VISITS_RECENT_MAX; i++) {
+    const struct visit *o = &v->book.visit[i];
+    if (o->used && o->open && o->placed && o->certainty != VISIT_UNREAD &&
+        t_ns - o->alive_ns < v->book.gone_ns && x >= o->area.x0 && x <= o->area.x1 &&
+        y >= o->area.y0 && y <= o->area.y1)
+      return true;
+  }
+  return false;
+}
+
 static bool see(struct visits *v, struct visit *visit, int track, const struct visit_look *look) {
   const struct track *t = &v->tracker.track[track];
   visit->last_seen_ns = visit->alive_ns = look->t_ns;
   visit->placed = true;
   visit->x = t->x, visit->y = t->y, visit->w = t->w;
   visit->area = car_around(&t->quad, look->frame->width, look->frame->height);
+  if (visit->certainty == VISIT_UNREAD) { // the plate's place is not sure; the car's is
+    const struct car *c = carrier(v, t, look);
+    if (c != NULL)
+      visit->area = c->area;
+  }
   visit->best.quad = t->quad;
   visit->stood = t->still_ns != INT64_MAX;
   visit->stood_ns = visit->stood ? t->still_ns : look->t_ns;
   visit->disturbed = false;
   if (visit->first_readable_ns == 0)
     visit->first_readable_ns = v->link[track].first_readable_ns;
-  if (t->direction == DIRECTION_UNKNOWN || t->direction == visit->direction)
+  if (t->direction == DIRECTION_UNKNOWN || t->direction == visit->direction ||
+      (visit->certainty == VISIT_UNREAD && visit->direction != DIRECTION_UNKNOWN))
     return false;
   visit->direction = t->direction;
   return true;
@@ -238,19 +273,29 @@ static struct visit *merge(struct visits *v, struct visit *visit, struct visit *
   return into;
 }
 
-// Should this plate be a visit by now?
-static bool ripe(const struct visits *v, const struct track *t, const struct fuse_result *r,
-                 int64_t t_ns) {
-  if (r->valid && r->agreeing >= OPEN_READS && r->confidence >= OPEN_CONFIDENCE)
-    return true;
+enum ripe { NOT_RIPE, RIPE_TEXT, RIPE_UNREAD };
+
+// Should this plate be a visit by now, and by its text or by its staying?
+static enum ripe ripe(const struct visits *v, const struct track *t, const struct fuse_result *r,
+                      const struct visit_look *look) {
+  bool there = t->travel >= TRAVEL_MIN || carrier(v, t, look) != NULL;
+  if (r->valid && r->agreeing >= OPEN_READS && r->confidence >= OPEN_CONFIDENCE &&
+      (there || (r->agreeing >= OPEN_READS_STILL && r->confidence >= OPEN_CONFIDENCE_STILL)))
+    return RIPE_TEXT;
   if (t->travel < TRAVEL_MIN)
-    return false;
+    return NOT_RIPE;
   if (r->valid && r->reads >= OPEN_READS_UNSURE && r->confidence >= OPEN_CONFIDENCE)
-    return true;
-  int64_t hold = v->config.hold_ns;
-  return t_ns - t->first_ns >= hold && t->seen >= 4 &&
-         ((t->still_ns != INT64_MAX && t_ns - t->still_ns >= hold / 2) ||
-          (t->grows_ns != INT64_MAX && t_ns - t->grows_ns >= hold));
+    return RIPE_TEXT;
+  // Without a text it must look like a plate, be on something that was not there before, and not on
+  // a car that is known already.
+  float x = t->x / (float)look->frame->width, y = t->y / (float)look->frame->height;
+  if (t->score < SCORE_MIN || carrier(v, t, look) == NULL || on_known_car(v, x, y, look->t_ns))
+    return NOT_RIPE;
+  int64_t hold = v->config.hold_ns, t_ns = look->t_ns;
+  bool stays = t_ns - t->first_ns >= hold && t->seen >= 8 &&
+               ((t->still_ns != INT64_MAX && t_ns - t->still_ns >= hold / 2) ||
+                (t->grows_ns != INT64_MAX && t_ns - t->grows_ns >= hold));
+  return stays ? RIPE_UNREAD : NOT_RIPE;
 }
 
 static void join(struct visits *v, int track, const struct visit_look *look,
@@ -258,9 +303,13 @@ static void join(struct visits *v, int track, const struct visit_look *look,
   const struct track *t = &v->tracker.track[track];
   struct fuse_result r;
   fuse_result(&t->fuse, &r);
-  if (!ripe(v, t, &r, look->t_ns))
+  enum ripe by = ripe(v, t, &r, look);
+  if (by == NOT_RIPE)
     return;
   struct visit_sight sight = {.text = &r, .x = t->x, .y = t->y, .w = t->w};
+  sight.readable = by == RIPE_TEXT;
+  sight.px = t->x / (float)look->frame->width;
+  sight.py = t->y / (float)look->frame->height;
   sight.area = car_around(&t->quad, look->frame->width, look->frame->height);
   for (int i = 0; i < TRACKS_MAX; i++)
     if (i != track && v->link[i].visit != 0 &&
@@ -375,7 +424,6 @@ static void note_motion(struct visits *v, const struct motion_result *m) {
 // Cars without a plate that anybody could find.
 static void step_cars(struct visits *v, const struct visit_look *look, visit_event_fn *on_event,
                       void *ctx) {
-  cars_step(&v->cars, look->motion, look->t_ns);
   for (int i = 0; i < CARS_MAX; i++) {
     struct car *c = &v->cars.car[i];
     if (!c->used || c->first_ns == look->t_ns)
@@ -386,7 +434,9 @@ static void step_cars(struct visits *v, const struct visit_look *look, visit_eve
     // A plate in it, or a car known by its plate that it is a part of, makes it somebody's.
     for (int k = 0; k < TRACKS_MAX; k++) {
       const struct track *t = &v->tracker.track[k];
-      if (!t->used || t->seen < 3 || look->t_ns - t->last_ns > v->book.gone_ns)
+      // (a plate without a text must have looked like one for a while)
+      if (!t->used || (v->link[k].visit == 0 && (t->seen < 8 || t->score < SCORE_MIN)) ||
+          look->t_ns - t->last_ns > v->book.gone_ns)
         continue;
       struct car_area area = car_around(&t->quad, look->frame->width, look->frame->height);
       if (car_overlap(&area, &c->area) > 0.35f) {
@@ -408,12 +458,14 @@ static void step_cars(struct visits *v, const struct visit_look *look, visit_eve
       continue;
     }
     if (c->known || c->last_ns != look->t_ns ||
-        !car_arrived(&v->cars, c, look->t_ns, v->config.hold_ns))
+        !car_arrived(&v->cars, c, look->t_ns, v->config.hold_ns) ||
+        on_known_car(v, (c->area.x0 + c->area.x1) / 2, (c->area.y0 + c->area.y1) / 2, look->t_ns))
       continue;
     struct fuse_result none = {0};
     struct visit_sight sight = {.text = &none, .area = c->area};
     visit = book_match(&v->book, &sight, look->t_ns);
-    if (visit != NULL) { // a car that had a plate may be the one before: wait until its visit is closed
+    if (visit !=
+        NULL) { // a car that had a plate may be the one before: wait until its visit is closed
       if (visit->w <= 0)
         v->car_visit[i] = visit->id;
       continue;
@@ -445,10 +497,13 @@ void visits_step(struct visits *v, const struct visit_look *look, visit_event_fn
   }
   v->last_ns = look->t_ns;
   note_motion(v, look->motion);
+  cars_step(&v->cars, look->motion, look->t_ns);
   if (look->looked) {
     int assigned[TRACK_READS_MAX];
     int n = look->n < TRACK_READS_MAX ? look->n : TRACK_READS_MAX;
     uint32_t keep = 0;
+    v->tracker.width = (float)look->frame->width;
+    v->tracker.height = (float)look->frame->height;
     for (int i = 0; i < TRACKS_MAX; i++)
       if (v->link[i].visit != 0)
         keep |= 1u << i;

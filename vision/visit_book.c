@@ -60,6 +60,10 @@ struct visit *book_match(struct visit_book *b, const struct visit_sight *s, int6
     // The plate of a car that could not be read so far.
     if (v->certainty == VISIT_UNREAD && v->w <= 0 && v->placed && s->w > 0)
       here = car_overlap(&s->area, &v->area) > 0.5f;
+    // Things like plates on one unread car are that car.
+    if (!s->readable && v->certainty == VISIT_UNREAD && v->placed && s->w > 0)
+      here |=
+          s->px >= v->area.x0 && s->px <= v->area.x1 && s->py >= v->area.y0 && s->py <= v->area.y1;
     if (here && (place == NULL || v->last_seen_ns > place->last_seen_ns))
       place = v;
   }

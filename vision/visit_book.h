@@ -45,7 +45,9 @@ struct visit_book {
 // A car as the book must recognise it.
 struct visit_sight {
   const struct fuse_result *text;
+  bool readable; // its text is good enough to be shown
   float x, y, w; // place of its plate, pixels; w == 0: no plate
+  float px, py;  // the same in parts of the frame
   struct car_area area;
   uint64_t in_view[TRACKS_MAX]; // visits that other plates of this frame belong to
   int views;
