@@ -109,14 +109,13 @@ export function bigCard(card, now) {
     el('div', 'who',
       el('span', 'name', card.customer?.name || t('unknownCustomer')),
       el('span', 'phone', card.customer?.phone ?? ''),
-      el('span', 'model', card.vehicle?.model ?? ''), since),
+      el('span', 'model', card.vehicle?.model ?? '')),
     el('div', 'policies', policyBox(card, 'compulsory'), policyBox(card, 'commercial')),
   );
+  a.append(el('div', 'meta', since, lookupNote(card) ?? ''));
   const d = doubt(card);
   if (d) a.append(d);
   a.append(el('div', 'todo', el('b', '', t('todo')), el('span', '', todoOf(card))));
-  const n = lookupNote(card);
-  if (n) a.append(el('div', 'foot', n));
   return a;
 }
 
