@@ -41,7 +41,8 @@ bool date_parse(const char *text, struct date *out) {
 void date_format(struct date d, char out[DATE_TEXT_MAX]) {
   out[0] = '\0';
   if (date_valid(d))
-    (void)snprintf(out, DATE_TEXT_MAX, "%04d-%02d-%02d", d.year, d.month, d.day);
+    (void)snprintf(out, DATE_TEXT_MAX, "%04u-%02u-%02u", (unsigned)d.year % 10000,
+                   (unsigned)d.month % 100, (unsigned)d.day % 100);
 }
 
 int64_t date_to_days(struct date d) {
