@@ -4,9 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#define BEAM 32         // beginnings kept after each column
+#define BEAM 16         // beginnings kept after each column
 #define LIVE 160        // beginnings while a column is worked on
-#define CLASS_MIN 2e-4f // a symbol less probable than this in a column is not followed
+#define CLASS_MIN 1e-3f // a symbol less probable than this in a column is not followed
+#define CLASSES_TOP 8   // nor more symbols than this: a column that says everything says nothing
+#define BEAM_MIN 1e-5f  // of the best one: beginnings less probable are dropped
 #define TEXT_MIN 1e-3f  // a text less probable than this is not told
 #define WRONG_TYPE                                                                                 \
   0.15f // weight of a text that does not fit the type the network saw: its type head errs too
@@ -63,7 +65,25 @@ static void extend(struct search *s, const struct beam *from, uint8_t symbol, fl
     b->other += p;
 }
 
+// Classes of a column that are worth following, the likeliest first. Returns how many.
+static int likely(const struct reader_model *m, const float *p, int *out) {
+  int n = 0;
+  for (int c = 1; c <= m->symbols; c++) {
+    if (m->symbol[c - 1] < 0 || p[c] < CLASS_MIN)
+      continue;
+    int i = n < CLASSES_TOP ? n++ : CLASSES_TOP;
+    if (i == CLASSES_TOP && p[out[--i]] >= p[c])
+      continue;
+    for (; i > 0 && p[out[i - 1]] < p[c]; i--)
+      out[i] = out[i - 1];
+    out[i] = c;
+  }
+  return n;
+}
+
 static void column(struct search *s, const float *p) {
+  int follow[CLASSES_TOP];
+  const int classes = likely(s->model, p, follow);
   s->next = 0;
   for (int i = 0; i < s->beams; i++) {
     const struct beam *b = &s->beam[i];
@@ -71,10 +91,8 @@ static void column(struct search *s, const float *p) {
     struct beam *same = live(s, b->symbol, b->n);
     if (same)
       same->blank += all * p[0];
-    for (int c = 1; c <= s->model->symbols; c++) {
-      const int symbol = s->model->symbol[c - 1];
-      if (symbol < 0 || p[c] < CLASS_MIN)
-        continue;
+    for (int k = 0; k < classes; k++) {
+      const int c = follow[k], symbol = s->model->symbol[c - 1];
       const bool again = b->n > 0 && b->symbol[b->n - 1] == symbol;
       if (again && same)
         same->other += b->other * p[c];
@@ -102,6 +120,9 @@ static void prune(struct search *s) {
       s->beam[k] = s->beam[k - 1];
     s->beam[k] = *b;
   }
+  const float least = BEAM_MIN * (s->beam[0].blank + s->beam[0].other);
+  while (s->beams > 1 && s->beam[s->beams - 1].blank + s->beam[s->beams - 1].other < least)
+    s->beams--;
 }
 
 static void offer(struct ctc_result *out, const struct ctc_text *t) {
