@@ -137,10 +137,10 @@ const tests = {
     await until(() => document.getAnimations().length === 0);
     for (const [name, width, height] of [['desktop', 1920, 1080], ['laptop', 1366, 768], ['tablet', 1024, 1366], ['phone', 390, 844], ['small-phone', 320, 640]]) {
       await page.setViewportSize({ width, height });
-      await shot(`${name}-zh`);
+      if (!/laptop|small/.test(name)) await shot(`${name}-zh`);
       assert.ok(await fits(), `${name} zh`);
       await page.keyboard.press('l');
-      await shot(`${name}-en`);
+      if (!/laptop|small|tablet/.test(name)) await shot(`${name}-en`);
       assert.ok(await fits(), `${name} en`);
       await page.keyboard.press('l');
     }
