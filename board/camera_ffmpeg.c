@@ -105,6 +105,8 @@ static bool set_options(const struct camera *c, AVDictionary **o) {
     rc |= av_dict_set(o, "analyzeduration", ANALYSE_US, 0);
     rc |= av_dict_set(o, "fpsprobesize", "0", 0);
     rc |= av_dict_set(o, "max_delay", "0", 0);
+    rc |= av_dict_set(o, "http_proxy", "",
+                      0); // a camera is in the house, whatever the environment says
   } else {
     rc |= av_dict_set(o, "protocol_whitelist", "file", 0);
     rc |= av_dict_set(o, "format_whitelist", FILE_KINDS, 0);
