@@ -131,7 +131,10 @@ extern "C" bool image_check(const struct image_view *v, struct err *e) {
     return err_set(e, ERR_LIMIT, "picture of %dx%d pixels is larger than %d on a side", v->width,
                    v->height, IMAGE_SIDE_MAX);
   int planes = 1, need = v->width;
-  switch (v->format) {
+  int format; // a C caller may have put any number there; reading it as the enum would be undefined
+  static_assert(sizeof format == sizeof v->format, "enum is as wide as int");
+  std::memcpy(&format, &v->format, sizeof format);
+  switch (format) {
   case IMAGE_GRAY8:
     break;
   case IMAGE_BGR24:
@@ -141,7 +144,7 @@ extern "C" bool image_check(const struct image_view *v, struct err *e) {
     planes = 3;
     break;
   default:
-    return err_set(e, ERR_ARG, "picture format %d is unknown", static_cast<int>(v->format));
+    return err_set(e, ERR_ARG, "picture format %d is unknown", format);
   }
   for (int i = 0; i < planes; i++) {
     int row = i == 0 ? need : (v->width + 1) / 2;

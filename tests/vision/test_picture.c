@@ -47,7 +47,7 @@ static unsigned char *jpeg(int format, unsigned long *bytes) {
     for (int x = 0; x < 64; x++)
       for (int c = 0; c < channels; c++)
         px[(y * 64 + x) * channels + c] =
-            x < 32 && y < 24 ? 255 : (uint8_t)(40 + (x * 37 + y * 11) % 60);
+            (uint8_t)(x < 32 && y < 24 ? 255 : 40 + (x * 37 + y * 11) % 60);
   unsigned char *out = NULL;
   tjhandle tj = tjInitCompress();
   assert_int_equal(tjCompress2(tj, px, 64, 0, 48, format, &out, bytes,
