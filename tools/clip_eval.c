@@ -50,7 +50,7 @@ struct run {
   struct seen visit[VISITS_IN_CLIP_MAX];
   int cars, visits, events;
   bool verbose;
-  int width, height, frames;
+  int width, height, frames, every;
   double fps, cpu_s, worst_ms;
   struct analyser_stats stats;
 };
@@ -198,6 +198,10 @@ static bool play(struct run *r, const char *clip, struct detector *d, struct rea
                                    .stride = {r->width, (int)cw, (int)cw}};
   int64_t t = 0;
   while (read_all(fd, px, w * h + 2 * cw * ch)) {
+    if (r->frames % r->every != 0) { // a slower board drops frames
+      r->frames++;
+      continue;
+    }
     t = (int64_t)((double)r->frames / r->fps * SECOND_NS);
     double before = cpu_seconds();
     if (!analyser_step(a, &frame, t, note, r, e))
@@ -341,8 +345,9 @@ static void print_total(const struct total *t, bool json) {
 static int usage(FILE *to) {
   fputs("clip-eval: runs gate clips through vision and compares the visits with their truth (CLIP "
         "with .json)\n\n"
-        "usage: clip-eval [--json] [--verbose] [--models DIR] [--truth FILE] CLIP...\n"
+        "usage: clip-eval [--json] [--verbose] [--models DIR] [--truth FILE] [--every N] CLIP...\n"
         "  --truth FILE   the truth, if it does not stand beside the clip\n"
+        "  --every N      only one of N frames, as a slow board would\n"
         "  --verbose      each event on standard error\n\n"
         "examples:\n"
         "  tools/gate-clip --rendered /tmp/gate.mp4 && build/tools/clip-eval /tmp/gate.mp4\n"
@@ -354,13 +359,17 @@ static int usage(FILE *to) {
 }
 
 int main(int argc, char **argv) {
-  static const struct option options[] = {
-      {"json", no_argument, NULL, 'j'},         {"verbose", no_argument, NULL, 'v'},
-      {"models", required_argument, NULL, 'm'}, {"truth", required_argument, NULL, 't'},
-      {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+  static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                          {"verbose", no_argument, NULL, 'v'},
+                                          {"models", required_argument, NULL, 'm'},
+                                          {"truth", required_argument, NULL, 't'},
+                                          {"every", required_argument, NULL, 'n'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
   bool json = false, verbose = false;
   const char *models = BAYPLATE_MODEL_DIR, *truth = NULL;
-  for (int o; (o = getopt_long(argc, argv, "jvm:t:h", options, NULL)) != -1;) {
+  int every = 1;
+  for (int o; (o = getopt_long(argc, argv, "jvm:t:n:h", options, NULL)) != -1;) {
     switch (o) {
     case 'j':
       json = true;
@@ -373,6 +382,13 @@ int main(int argc, char **argv) {
       break;
     case 't':
       truth = optarg;
+      break;
+    case 'n':
+      every = (int)strtol(optarg, NULL, 10);
+      if (every < 1 || every > 100) {
+        fputs("clip-eval: --every takes 1 to 100\n", stderr);
+        return 2;
+      }
       break;
     case 'h':
       return usage(stdout);
@@ -398,7 +414,7 @@ int main(int argc, char **argv) {
     const char *dot = strrchr(argv[i], '.');
     int stem = dot ? (int)(dot - argv[i]) : (int)strlen(argv[i]);
     int length = snprintf(path, sizeof path, "%.*s.json", stem, argv[i]);
-    *r = (struct run){.verbose = verbose};
+    *r = (struct run){.verbose = verbose, .every = every};
     if (length < 0 || length >= (int)sizeof path || !load_truth(r, truth ? truth : path, &e) ||
         !play(r, argv[i], d, rd, &e)) {
       fprintf(stderr, "clip-eval: %s\n", e.text);

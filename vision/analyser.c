@@ -13,7 +13,7 @@
 #define SETTLE_NS 600000000 // after the last motion every frame is looked at for so long
 #define PARKED_NS 500000000 // with a car in view and nothing moving, one frame in this time
 #define IDLE_NS 2000000000  // with nothing in view: what came unnoticed is found in this time
-#define FRAME_READS_MAX 6   // plates read in one frame, best first; more are only followed
+#define FRAME_READS_MAX 4   // plates read in one frame, best first; more are only followed
 #define ZONE_MARGIN 0.04f   // of the frame, round the zone: a plate at its edge is seen whole
 
 struct analyser {
