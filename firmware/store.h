@@ -49,9 +49,10 @@ struct store_options {
 };
 
 // Opens or creates, migrates, checks. A damaged file (with its journal) is renamed to
-// PATH.damaged-<UTC time> and a new one begun. A file that cannot be written is opened for reading;
-// one that cannot be read at all, or was written by a newer program, is left alone and a database
-// in memory used: look at store_state. Fails only with ERR_ARG, ERR_NOMEM.
+// PATH.damaged-<UTC time> and a new one begun, with the users and settings that can still be read.
+// A file that cannot be written is opened for reading; one that cannot be read at all, or was
+// written by a newer program, is left alone and a database in memory used: look at store_state.
+// Fails only with ERR_ARG, ERR_NOMEM.
 BP_CHECK bool store_open(struct store **out, const struct store_options *options, struct err *e);
 
 // A handle that only reads, on the writer's file. Writing through it fails with ERR_DENIED. Close

@@ -185,6 +185,32 @@ static bool set_aside(struct store_shared *sh, int64_t wall_ms, struct err *e) {
   return sync_folder(sh->path, e);
 }
 
+// What must not be lost with a damaged file, if it can be read there still: the users (without them
+// anybody could set up the terminal anew) and settings. Table by table, whole or not at all.
+static void salvage(struct store *s) {
+  static const char *const table[] = {"user", "setting"};
+  char uri[3 * STORE_PATH_MAX + 64];
+  if (!file_uri(s->shared->set_aside, "?immutable=1", uri, sizeof uri))
+    return;
+  if (!store_run(s, "ATTACH ? AS damaged", NULL, "t", uri)) {
+    log_warn("store", "users and settings could not be taken over, sign-in must be set up anew");
+    return;
+  }
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    char sql[128];
+    (void)snprintf(sql, sizeof sql, "INSERT INTO main.%s SELECT * FROM damaged.%s", table[i],
+                   table[i]);
+    bool ok = store_exec(s, sql, "taking over rows", NULL);
+    if (ok)
+      log_info("store", "%d rows of %s taken over from the damaged database",
+               sqlite3_changes(s->db), table[i]);
+    else
+      log_warn("store", "rows of %s could not be taken over", table[i]);
+  }
+  if (!store_exec(s, "DETACH damaged", "taking over rows", NULL))
+    log_warn("store", "the damaged database stays open until the next start");
+}
+
 static bool open_memory(struct store *s, const struct err *why, struct err *e) {
   static atomic_uint count;
   struct store_shared *sh = s->shared;
@@ -207,6 +233,7 @@ static bool open_somehow(struct store *s, int64_t wall_ms, struct err *e) {
     log_error("store", "database damaged, setting it aside: %s", first.text);
     if (set_aside(sh, wall_ms, &other) && open_file(s, STORE_FILE, &other)) {
       log_error("store", "a new database was begun, the damaged one is %s", sh->set_aside);
+      salvage(s);
       return true;
     }
     return open_memory(s, &other, e);

@@ -162,9 +162,12 @@ bool store_visit_reopen(struct store *s, uint64_t id, int64_t last_seen_ms, uint
 bool store_visit_touch(struct store *s, uint64_t id, uint64_t *rev, struct err *e) {
   struct store_visit v;
   pthread_mutex_lock(&s->lock);
-  bool ok = store_visit_get(s, id, &v, e) && store_visit_put(s, &v, e);
-  if (rev && ok)
-    *rev = v.rev;
+  bool ok = store_visit_get(s, id, &v, e);
+  if (ok) {
+    ok = store_visit_put(s, &v, e);
+    if (rev)
+      *rev = v.rev;
+  }
   pthread_mutex_unlock(&s->lock);
   return ok;
 }

@@ -160,6 +160,37 @@ static void damage_in_a_page_is_found_and_numbers_go_on(void **state) {
   assert_true(after > 60);
 }
 
+static void users_are_taken_over_from_a_damaged_file(void **state) {
+  struct fixture *f = *state;
+  struct err e;
+  struct store_user u = {.name = "小李", .role = "advisor", .pin_hash = "h1"}, got;
+  char shop[16], junk[4096];
+  sqlite3 *db;
+  sqlite3_stmt *st;
+  struct store_visit v = fixture_visit(50, "粤A12345");
+  assert_true(store_user_add(f->s, &u, &e) && store_setting_put(f->s, "shop", "样店", &e) &&
+              store_visit_put(f->s, &v, &e));
+  fixture_close(f);
+  assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'visit'",
+                                      -1, &st, NULL),
+                   SQLITE_OK);
+  assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+  off_t page = sqlite3_column_int(st, 0);
+  assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+  assert_int_equal(sqlite3_close(db), SQLITE_OK);
+  int fd = open(f->path, O_RDWR | O_CLOEXEC);
+  memset(junk, 0xa5, sizeof junk);
+  assert_int_equal(pwrite(fd, junk, sizeof junk, (page - 1) * 4096), sizeof junk);
+  assert_int_equal(close(fd), 0);
+  expect_set_aside(f);
+  assert_true(store_user_by_name(f->s, "小李", &got, &e));
+  assert_string_equal(got.pin_hash, "h1");
+  assert_true(store_setting_get(f->s, "shop", shop, sizeof shop, &e));
+  assert_string_equal(shop, "样店");
+  assert_false(store_visit_get(f->s, 50, &v, &e));
+}
+
 // Writes one visit and dies without closing: the journal stays, as after a power cut.
 static void write_and_die(const char *path, struct store_visit *v) {
   struct store *s;
@@ -576,6 +607,7 @@ int main(void) {
       T(a_file_that_is_no_database_is_set_aside),
       T(two_damaged_files_get_two_names),
       T(damage_in_a_page_is_found_and_numbers_go_on),
+      T(users_are_taken_over_from_a_damaged_file),
       T(an_old_journal_is_not_replayed_into_the_new_file),
       cmocka_unit_test_setup_teardown(a_full_disk_keeps_visits_in_memory_until_there_is_room,
                                       fixture_setup, lift_quota),
