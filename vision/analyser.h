@@ -17,16 +17,19 @@ struct detector;
 struct reader;
 
 struct analyser_config {
-  // Region of interest, in parts of the frame (0..1), so that a camera may change its size. 0 points: all.
+  // Region of interest, in parts of the frame (0..1), so that a camera may change its size. 0
+  // points: all.
   int zone_points;
   struct point zone[ZONE_POINTS_MAX];
-  float min_plate_height;   // parts of the frame's height; smaller plates are ignored. Default 0.012
-  float in_direction_deg;   // image direction of an arriving car: 90 = downward (towards the camera). Default 90
-  int64_t same_car_gap_ns;  // the same plate back within this is the same visit. Default 600 s
-  int64_t gone_after_ns;    // unseen for this long: gone. Default 3 s
-  int64_t hold_ns;          // unreadable car must hold still or grow for this long to be a visit. Default 2 s
-  uint64_t first_visit;     // number of the first visit opened (last one of the log + 1)
-  float certain_threshold;  // visit confidence to be shown as certain. Default 0.9
+  float min_plate_height; // parts of the frame's height; smaller plates are ignored. Default 0.012
+  float in_direction_deg; // image direction of an arriving car: 90 = downward (towards the camera).
+                          // Default 90
+  int64_t same_car_gap_ns; // the same plate back within this is the same visit. Default 600 s
+  int64_t gone_after_ns;   // unseen for this long: gone. Default 3 s
+  int64_t
+      hold_ns; // unreadable car must hold still or grow for this long to be a visit. Default 2 s
+  uint64_t first_visit;    // number of the first visit opened (last one of the log + 1)
+  float certain_threshold; // visit confidence to be shown as certain. Default 0.9
 };
 
 // Fills in the defaults above.
@@ -42,7 +45,8 @@ struct analyser_seed {
 
 struct analyser_stats {
   uint64_t frames, gated, detector_runs, reader_runs, reads;
-  int64_t last_gate_ns_cost, last_detect_ns_cost, last_read_ns_cost; // filled by bench builds only; else 0
+  int64_t last_gate_ns_cost, last_detect_ns_cost,
+      last_read_ns_cost; // filled by bench builds only; else 0
 };
 
 // detector and reader are borrowed and must outlive the analyser.
@@ -56,11 +60,12 @@ BP_CHECK bool analyser_seed(struct analyser *a, const struct analyser_seed *seed
 BP_CHECK bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t_ns,
                             visit_event_fn *on_event, void *ctx, struct err *e);
 
-// The camera was lost: motion background is forgotten; visits in view wait to be seen again, so that nothing
-// is replayed when it comes back. Call analyser_idle() while no frames come.
+// The camera was lost: motion background is forgotten; visits in view wait to be seen again, so
+// that nothing is replayed when it comes back. Call analyser_idle() while no frames come.
 void analyser_camera_lost(struct analyser *a);
 
-// No frame, but time went on: closes visits that are gone. While the camera is lost nothing is closed.
+// No frame, but time went on: closes visits that are gone. While the camera is lost nothing is
+// closed.
 void analyser_idle(struct analyser *a, int64_t t_ns, visit_event_fn *on_event, void *ctx);
 
 // Stop: closes nothing (visits in view go on after the restart by analyser_seed).
