@@ -388,7 +388,7 @@ def main():
     p.add_argument("--all", action="store_true", help="draw every picture, not only those with a mistake")
     a = p.parse_args()
     if a.what == "export" and a.threshold is None:
-        a.threshold = 0.3
+        a.threshold = 0.4
     {"train": train, "export": do_export, "eval": evaluate}[a.what](a)
 
 
