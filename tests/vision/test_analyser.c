@@ -13,8 +13,9 @@
 
 #include <cmocka.h>
 
-#define W 640
-#define H 360
+#define W 320
+#define H 180
+#define NOISE_PHASES 997
 
 static struct {
   bool plate, fails;
@@ -123,18 +124,22 @@ static void finish(struct world *w) {
 
 // Draws a floor with a little noise and, round the plate, a striped car; looks at it.
 static bool frame(struct world *w, struct err *e) {
-  uint32_t seed = (uint32_t)(w->t / 1000000);
-  for (int i = 0; i < w->width * w->height; i++) {
-    seed = seed * 1664525u + 1013904223u;
-    w->px[i] = (uint8_t)(110 + (seed >> 30));
+  static uint8_t floor_noise[4 * W * H + NOISE_PHASES];
+  if (floor_noise[0] == 0) {
+    uint32_t seed = 1;
+    for (size_t i = 0; i < sizeof floor_noise; i++) {
+      seed = seed * 1664525u + 1013904223u;
+      floor_noise[i] = (uint8_t)(110 + (seed >> 30));
+    }
   }
+  memcpy(w->px, floor_noise + w->t / 1000000 % NOISE_PHASES, (size_t)(w->width * w->height));
   if (stage.plate) {
     float k = (float)w->width / W;
     int x0 = (int)((stage.x - 2.1f * stage.w) * k), x1 = (int)((stage.x + 2.1f * stage.w) * k);
     int y0 = (int)((stage.y - 2.5f * stage.w) * k), y1 = (int)((stage.y + 1.0f * stage.w) * k);
     for (int y = y0 < 0 ? 0 : y0; y < y1 && y < w->height; y++)
       for (int x = x0 < 0 ? 0 : x0; x < x1 && x < w->width; x++)
-        w->px[y * w->width + x] = (uint8_t)(((x - x0) / 12 + (y - y0) / 12) % 2 ? 30 : 220);
+        w->px[y * w->width + x] = (uint8_t)(((x - x0) / 6 + (y - y0) / 6) % 2 ? 30 : 220);
   }
   struct image_view v = {IMAGE_GRAY8, w->width, w->height, {w->px, NULL, NULL}, {w->width, 0, 0}};
   bool ok = analyser_step(w->a, &v, w->t, note, w, e);
@@ -152,7 +157,7 @@ static void arrive(struct world *w) {
   struct err e;
   stage.plate = true;
   for (int i = 0; i < 40; i++) {
-    stage.x = 320, stage.y = 130 + 3 * (float)i, stage.w = 24 + 0.8f * (float)i;
+    stage.x = 160, stage.y = 65 + 1.5f * (float)i, stage.w = 12 + 0.4f * (float)i;
     assert_true(frame(w, &e));
   }
 }
@@ -209,7 +214,7 @@ static void a_parked_car_is_looked_at_twice_a_second(void **state) {
 static void a_car_that_stands_there_at_the_start_is_found(void **state) {
   (void)state;
   struct world w = start(NULL);
-  stage.plate = true, stage.x = 320, stage.y = 240, stage.w = 50;
+  stage.plate = true, stage.x = 160, stage.y = 120, stage.w = 25;
   run(&w, 50);
   assert_int_equal(w.opened, 1);
   finish(&w);
@@ -251,7 +256,7 @@ static void plates_outside_the_zone_or_too_small_are_nothing(void **state) {
   analyser_config_default(&c);
   c.min_plate_height = 0.2f;
   w = start(&c);
-  stage.plate = true, stage.x = 320, stage.y = 240, stage.w = 50;
+  stage.plate = true, stage.x = 160, stage.y = 120, stage.w = 25;
   run(&w, 60);
   assert_int_equal(w.opened, 0);
   finish(&w);
