@@ -43,8 +43,8 @@ static bool orient(struct picture *p, int how, struct err *e) {
   return true;
 }
 
-// libjpeg fills the blocks that a file has no data for evenly. Is the last block such a one? Then the
-// file ended early; else it lacks its end marker at most, which some cameras leave out.
+// libjpeg fills the blocks that a file has no data for evenly. Is the last block such a one? Then
+// the file ended early; else it lacks its end marker at most, which some cameras leave out.
 static bool ends_flat(const uint8_t *px, int w, int h, int channels) {
   enum { BLOCK = 8, FLAT = 2 };
   const int x0 = w > BLOCK ? w - BLOCK : 0, y0 = h > BLOCK ? h - BLOCK : 0;
