@@ -118,6 +118,8 @@ static uint64_t free_bytes(int root) {
 
 static bool remove_oldest(int root, struct scan *s, uint64_t target, uint64_t *removed,
                           struct err *e) {
+  if (s->n == 0 || s->bytes <= target)
+    return true;
   qsort(s->entry, s->n, sizeof *s->entry, older);
   for (size_t i = 0; i < s->n && s->bytes > target; i++) {
     const struct entry *x = &s->entry[i];

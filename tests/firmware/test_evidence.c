@@ -177,6 +177,8 @@ static void within_the_budget_nothing_goes(void **state) {
   struct evidence_usage u;
   char path[EVIDENCE_PATH_MAX];
   open_with(f, 10000, 0);
+  assert_true(evidence_rotate(f->ev, 0, &u, &e)); // an empty folder
+  assert_int_equal(u.files, 0);
   for (uint64_t i = 1; i <= 10; i++)
     put(f, i, 1, NOW, 1000, path);
   assert_true(evidence_rotate(f->ev, 0, &u, &e));
