@@ -5,7 +5,7 @@ import { t, apply, toggle } from './i18n.js';
 import { bigCard, smallCard, sinceText, nearest, daysText } from './card.js';
 import { spoken } from './plate.js';
 import { follow } from './sse.js';
-import { session, gate, logout } from './login.js';
+import { session, gate, logout, openPeople } from './login.js';
 import { openHistory, wireHistory } from './history.js';
 import { chime, soundOn, toggleSound } from './sound.js';
 
@@ -18,6 +18,7 @@ let status = null;
 let contact = 0; // performance.now() of the last event
 let end = null;
 let focused = null;
+let role = '';
 
 // The terminal's time now.
 function now() {
@@ -168,7 +169,12 @@ async function begin() {
   }
   end = follow(rev, {
     card: (card) => { contact = performance.now(); take(card, true); },
-    status: (s) => { status = s; touch(); },
+    status: (s) => {
+      const first = !status;
+      status = s;
+      touch();
+      if (first) draw(); // only now is the terminal's time known
+    },
     reset: begin,
     refused: start,
   });
@@ -177,6 +183,8 @@ async function begin() {
 function show(s) {
   $('shop').textContent = s.shop ?? '';
   $('bar').hidden = $('board').hidden = false;
+  role = s.person?.role ?? '';
+  $('b-people').hidden = role !== 'manager' && role !== 'technician';
   document.body.classList.add('in');
   apply();
   drawStatus();
@@ -254,6 +262,8 @@ $('b-history').addEventListener('click', openHistory);
 $('b-lang').addEventListener('click', language);
 $('b-sound').addEventListener('click', sound);
 $('b-help').addEventListener('click', () => $('help').showModal());
+$('b-people').addEventListener('click', () => openPeople(role));
+$('people-close').addEventListener('click', () => $('people').close());
 $('help-close').addEventListener('click', () => $('help').close());
 $('b-logout').addEventListener('click', async () => {
   await logout().catch(() => {});

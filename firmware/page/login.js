@@ -19,10 +19,12 @@ export async function logout() {
 
 async function post(path, body) {
   try {
-    const r = await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    const headers = { 'Content-Type': 'application/json' };
+    if (csrf) headers['X-CSRF-Token'] = csrf;
+    const r = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
     const answer = await r.json().catch(() => ({}));
     if (r.ok) {
-      csrf = answer.csrf ?? '';
+      csrf = answer.csrf ?? csrf;
       return { session: answer };
     }
     return { error: answer.reason ? t(`e_${answer.reason}`, { n: answer.wait_s }) : (answer.error ?? String(r.status)) };
@@ -42,6 +44,45 @@ function field(id, label, type, options = {}) {
   return [l, input];
 }
 
+const roles = ['advisor', 'specialist', 'manager', 'technician'];
+
+function roleField(id, choice, value) {
+  const role = el('select');
+  role.id = id;
+  for (const r of choice) {
+    const o = el('option', '', t(r));
+    o.value = r;
+    role.append(o);
+  }
+  role.value = value;
+  const l = el('label', '', t('role'));
+  l.htmlFor = id;
+  return [l, role];
+}
+
+// A manager adds anybody, a technician other technicians.
+export function openPeople(role) {
+  const form = el('form', 'gate-box');
+  const note = el('p', 'gate-error');
+  note.setAttribute('role', 'status');
+  const choice = role === 'manager' ? roles : ['technician'];
+  form.append(...field('p-name', 'name', 'text', { autocomplete: 'off', maxLength: 40 }), ...roleField('p-role', choice, choice[0]),
+    ...field('p-pin', 'pin', 'password', { inputMode: 'numeric', autocomplete: 'new-password', minLength: 6, maxLength: 12 }),
+    note, el('button', 'primary', t('add')));
+  form.addEventListener('submit', async (e) => {
+    e.preventDefault();
+    const name = $('p-name').value.trim();
+    const r = await post('/api/v1/people', { name, role: $('p-role').value, pin: $('p-pin').value });
+    note.textContent = r.error ?? t('added', { name });
+    note.classList.toggle('good', !r.error);
+    $('p-pin').value = '';
+    if (!r.error) form.reset();
+  });
+  $('people-body').replaceChildren(form);
+  $('people').showModal();
+  $('p-name').focus();
+}
+
 // Shows the form; calls done(session) once signed in.
 export function gate(setup, done, values = {}) {
   const main = $('gate');
@@ -58,19 +99,7 @@ export function gate(setup, done, values = {}) {
   form.append(el('h1', '', t(setup ? 'setupTitle' : 'title')));
   if (setup) form.append(el('p', '', t('setupText')), ...field('code', 'code', 'text', { autocomplete: 'off', maxLength: 20, spellcheck: false }));
   form.append(...field('name', 'name', 'text', { autocomplete: 'username', maxLength: 40, value: values.name ?? recall('name') ?? '' }));
-  if (setup) {
-    const role = el('select');
-    role.id = 'role';
-    for (const r of ['advisor', 'specialist', 'manager', 'technician']) {
-      const o = el('option', '', t(r));
-      o.value = r;
-      role.append(o);
-    }
-    role.value = 'manager'; // who starts a terminal must be able to add the others
-    const l = el('label', '', t('role'));
-    l.htmlFor = 'role';
-    form.append(l, role);
-  }
+  if (setup) form.append(...roleField('role', roles, 'manager')); // who starts a terminal must be able to add the others
   const pin = { inputMode: 'numeric', autocomplete: setup ? 'new-password' : 'current-password', minLength: setup ? 6 : 0, maxLength: 12 };
   form.append(...field('pin', 'pin', 'password', pin));
   if (setup) form.append(...field('pin2', 'pinAgain', 'password', pin));

@@ -72,7 +72,7 @@ static void the_first_person_needs_the_code(void **state) {
   assert_int_equal(setup(f.code, "", GOOD_PIN), AUTH_BAD_NAME);
   assert_int_equal(setup(f.code, "a\nb", GOOD_PIN), AUTH_BAD_NAME);
   char typed[16]; // as people type it
-  snprintf(typed, sizeof typed, "%.4s %s", f.code, f.code + 5);
+  snprintf(typed, sizeof typed, "%.4s %.4s", f.code, f.code + 5);
   assert_int_equal(setup(typed, "李店长", GOOD_PIN), AUTH_OK);
   assert_false(auth_needs_setup(f.auth));
   assert_int_equal(setup(f.code, "又一个", GOOD_PIN), AUTH_TAKEN);

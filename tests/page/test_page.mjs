@@ -249,6 +249,30 @@ const tests = {
     await until(() => !document.body.classList.contains('late'));
   },
 
+  async 'a manager adds an advisor, who can sign in and may not add others'() {
+    await page.click('#b-people');
+    await page.fill('#p-name', '小周');
+    await page.fill('#p-pin', '111111');
+    await page.keyboard.press('Enter');
+    await until(() => document.querySelector('#people .gate-error').textContent.includes('太简单'));
+    await page.fill('#p-pin', '730264');
+    await shot('people-zh');
+    await page.keyboard.press('Enter');
+    await until(() => document.querySelector('#people .gate-error').textContent.includes('已添加 小周'));
+    await page.keyboard.press('Escape');
+    await page.click('#b-logout');
+    await page.fill('#name', '小周');
+    await page.fill('#pin', '730264');
+    await page.keyboard.press('Enter');
+    await visit(7).waitFor();
+    assert.equal(await page.isVisible('#b-people'), false);
+    await page.click('#b-logout');
+    await page.fill('#name', '李店长');
+    await page.fill('#pin', '482913');
+    await page.keyboard.press('Enter');
+    await visit(7).waitFor();
+  },
+
   async 'signing out shows nothing any more; a wrong PIN does not let in'() {
     await page.click('#b-logout');
     await page.waitForSelector('#gate:not([hidden])');
