@@ -8,16 +8,23 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SURE 0.93f // a first look at least this sure is not looked at again
-#define LOOKS 3    // looks at one plate at most, each with another margin
+#define SURE 0.93f       // a first look at least this sure is not looked at again
+#define LOOKS 5          // looks at one plate at most
+#define LOOKS_STRAIGHT 3 // of these without a slant
+#define SEEN 0.5f        // straight looks of which one was this sure need no slanted ones
 #define DOUBLE_LIKELY 0.8f
 #define DOUBLE_UNLIKELY 0.2f
 
-// Corners are never quite where the plate ends: by how much of the plate's height each look is
-// wider and higher.
+// Corners are never quite where the plate ends, and small errors of theirs make slanted letters. By
+// how much of the plate's height each look is wider and higher, and its top is moved right, its
+// bottom left.
 static const struct {
-  float x, y;
-} margin[LOOKS] = {{0.0f, 0.0f}, {0.08f, 0.06f}, {-0.05f, -0.03f}};
+  float x, y, slant;
+} margin[LOOKS] = {{0.0f, 0.0f, 0.0f},
+                   {0.08f, 0.06f, 0.0f},
+                   {-0.05f, -0.03f, 0.0f},
+                   {0.04f, 0.03f, 0.16f},
+                   {0.04f, 0.03f, -0.16f}};
 
 struct ctc_reader {
   struct reader_model model;
@@ -69,9 +76,11 @@ static bool rectify(struct ctc_reader *r, const struct image_view *frame, const 
 
 static bool look(struct ctc_reader *r, const struct image_view *frame, const struct quad *plate,
                  int which, bool two_lines, struct ctc_result *out, struct err *e) {
-  const float width = quad_width(plate), height = quad_height(plate);
-  const float gx = width > 0.0f ? margin[which].x * height / width : 0.0f, gy = margin[which].y;
-  const struct quad q = part(plate, -gx, -gy, 1.0f + gx, 1.0f + gy);
+  const float width = quad_width(plate), unit = width > 0.0f ? quad_height(plate) / width : 0.0f;
+  const float gx = margin[which].x * unit, gy = margin[which].y, s = margin[which].slant * unit;
+  const struct quad q = {{in_quad(plate, -gx + s, -gy), in_quad(plate, 1.0f + gx + s, -gy),
+                          in_quad(plate, 1.0f + gx - s, 1.0f + gy),
+                          in_quad(plate, -gx - s, 1.0f + gy)}};
   if (!rectify(r, frame, &q, two_lines, e))
     return false;
   const size_t area = (size_t)r->model.width * (size_t)r->model.height;
@@ -102,10 +111,12 @@ static bool looks(struct ctc_reader *r, const struct image_view *frame, const st
                   bool two_lines, struct ctc_result *out, struct err *e) {
   struct ctc_result seen[LOOKS];
   int n = 0;
-  do {
+  float top = 0.0f;
+  while (n < LOOKS && top < (n < LOOKS_STRAIGHT ? SURE : SEEN)) {
     if (!look(r, frame, q, n, two_lines, &seen[n], e))
       return false;
-  } while (best(&seen[n++]) < SURE && n < LOOKS);
+    top = fmaxf(top, best(&seen[n++]));
+  }
   ctc_fuse(seen, n, out);
   return true;
 }

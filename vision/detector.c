@@ -309,7 +309,9 @@ bool detector_find(struct detector *d, const struct image_view *frame,
 static bool refine_all(struct detector *d, const struct image_view *picture, struct detection *out,
                        int *n, struct err *e) {
   for (int i = 0; i < *n; i++) {
-    if (!detector_refine(d, picture, &out[i], e))
+    // Twice: a plate whose corners were far off is not in the middle of its first window.
+    if (!detector_refine(d, picture, &out[i], e) ||
+        (out[i].score >= d->threshold && !detector_refine(d, picture, &out[i], e)))
       return false;
   }
   d->candidates = 0;
