@@ -106,13 +106,17 @@ static float best(const struct ctc_result *c) {
   return c->texts ? c->text[0].probability : 0.0f;
 }
 
-// Looks until one is sure, then mixes all of them.
+// Looks until one is sure, then mixes all of them. `first` is the straight look, done already.
+// Where straight looks see nothing at all there is no plate to look at aslant.
 static bool looks(struct ctc_reader *r, const struct image_view *frame, const struct quad *q,
-                  bool two_lines, struct ctc_result *out, struct err *e) {
+                  bool two_lines, const struct ctc_result *first, struct ctc_result *out,
+                  struct err *e) {
   struct ctc_result seen[LOOKS];
-  int n = 0;
-  float top = 0.0f;
-  while (n < LOOKS && top < (n < LOOKS_STRAIGHT ? SURE : SEEN)) {
+  seen[0] = *first;
+  int n = 1;
+  float top = best(first);
+  while (n < LOOKS && top < (n < LOOKS_STRAIGHT ? SURE : SEEN) &&
+         (n < LOOKS_STRAIGHT || top > 0.0f)) {
     if (!look(r, frame, q, n, two_lines, &seen[n], e))
       return false;
     top = fmaxf(top, best(&seen[n++]));
@@ -124,12 +128,17 @@ static bool looks(struct ctc_reader *r, const struct image_view *frame, const st
 static bool ctc_read(void *self, const struct image_view *frame, const struct detection *plate,
                      struct plate_read *out, struct err *e) {
   struct ctc_reader *r = self;
-  struct ctc_result a = {0}, b = {0};
-  if (plate->double_score < DOUBLE_LIKELY && !looks(r, frame, &plate->quad, false, &a, e))
+  struct ctc_result a = {0}, b = {0}, fused;
+  if (plate->double_score < DOUBLE_LIKELY && !look(r, frame, &plate->quad, 0, false, &a, e))
     return err_prefix(e, "reader");
-  if (plate->double_score > DOUBLE_UNLIKELY && !looks(r, frame, &plate->quad, true, &b, e))
+  if (plate->double_score > DOUBLE_UNLIKELY && !look(r, frame, &plate->quad, 0, true, &b, e))
     return err_prefix(e, "reader");
-  const struct ctc_result *c = best(&b) > best(&a) ? &b : &a;
+  // One line or two is decided by the first look of each, or by the detector where both see
+  // nothing.
+  const bool two_lines = best(&a) == best(&b) ? plate->double_score > 0.5f : best(&b) > best(&a);
+  if (!looks(r, frame, &plate->quad, two_lines, two_lines ? &b : &a, &fused, e))
+    return err_prefix(e, "reader");
+  const struct ctc_result *c = &fused;
   if (c->texts == 0)
     return true;
   out->type = c->text[0].type;
