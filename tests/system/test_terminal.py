@@ -49,14 +49,18 @@ def cars_arrive_with_plate_owner_and_policies(folder):
 
 
 def nothing_acknowledged_is_lost_by_sigkill(folder):
-    path, _ = bp.clip(folder, "kill", "--seconds", "12")
+    # Two seconds with a car that is readable from the first frame on.
+    whole, truth = bp.clip(folder, "kill", "--seconds", "12")
+    path = folder / "car.mp4"
+    begin = truth["visits"][0]["first_readable_frame"] / truth["fps"] + 0.5
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-ss", str(begin), "-i", whole, "-t", "2", path], check=True)
     terminal = bp.Terminal(folder, path, extra="loop = yes\n[visit]\nsame_car_gap_s = 0\ngone_after_s = 0.5")
     terminal.sign_up()
     chance = random.Random(20)
     seen = {}  # visit → highest revision a page was shown
     newest = 0
     for turn in range(50):
-        end = threading.Timer(chance.uniform(0.05, 0.6), terminal.kill)
+        end = threading.Timer(chance.uniform(0.02, 0.5), terminal.kill)
         stream = None
         try:
             stream = terminal.events(newest)
