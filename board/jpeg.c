@@ -31,7 +31,8 @@ bool jpeg_encode_bgr(const uint8_t *bgr, int width, int height, int stride, int 
     *jpeg = copy;
     *len = n;
   }
-  tjFree(buffer);
+  if (buffer)
+    tjFree(buffer);
   (void)tjDestroy(h); // releasing does not fail for a valid handle
   return ok;
 }

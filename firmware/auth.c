@@ -273,9 +273,10 @@ enum auth_refusal auth_login(struct auth *a, const char *peer, const char *name,
     result = AUTH_LOCKED;
     goto out;
   }
-  struct err found;
-  bool known = name_ok(name) && a->o.ops->user_by_name(a->o.store, name, &u, &found);
-  if (!known && name_ok(name) && found.code != ERR_NOT_FOUND) {
+  struct err found = {0};
+  const bool sound = name_ok(name);
+  bool known = sound && a->o.ops->user_by_name(a->o.store, name, &u, &found);
+  if (!known && sound && found.code != ERR_NOT_FOUND) {
     err_set(e, found.code, "sign-in: %s", found.text);
     result = AUTH_TROUBLE;
     goto out;

@@ -226,7 +226,7 @@ static bool open_memory(struct store *s, const struct err *why, struct err *e) {
 
 static bool open_somehow(struct store *s, int64_t wall_ms, struct err *e) {
   struct store_shared *sh = s->shared;
-  struct err first, other;
+  struct err first = {0}, other = {0};
   if (open_file(s, STORE_FILE, &first))
     return true;
   if (first.code == ERR_FORMAT) {

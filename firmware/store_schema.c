@@ -163,7 +163,7 @@ bool store_schema_check(sqlite3 *db, struct err *e) {
 
 static bool step(sqlite3 *db, int64_t from, struct err *e) {
   char *finish = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %lld; COMMIT",
-                                 STORE_APPLICATION_ID, (long long)(from + 1));
+                                 STORE_APPLICATION_ID, (long long)from + 1);
   if (!finish)
     return err_set(e, ERR_NOMEM, "no memory");
   bool ok = run(db, "BEGIN IMMEDIATE", "migrating the database", e) &&
@@ -177,7 +177,7 @@ static bool step(sqlite3 *db, int64_t from, struct err *e) {
   sqlite3_free(finish);
   if (!ok && !sqlite3_get_autocommit(db) && !run(db, "ROLLBACK", "migrating", NULL))
     (void)err_prefix(e, "rollback failed too");
-  return ok || err_prefix(e, "from version %lld to %lld", (long long)from, (long long)(from + 1));
+  return ok || err_prefix(e, "from version %lld to %lld", (long long)from, (long long)from + 1);
 }
 
 bool store_schema_migrate(sqlite3 *db, struct err *e) {

@@ -100,7 +100,7 @@ static bool allows_optional(enum field f) {
 }
 
 static bool parse_field(const char *name, struct rule *r) {
-  char plain[POLICY_FIELD_MAX];
+  char plain[POLICY_FIELD_MAX] = {0};
   size_t n = strlen(name);
   r->optional = n > 0 && name[n - 1] == '?';
   n -= r->optional;

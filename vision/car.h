@@ -42,7 +42,7 @@ void cars_step(struct cars *c, const struct motion_result *m, int64_t t_ns);
 
 // Has this one come in, been here for hold_ns, and does it stand or grow? A wall's shadow, a person
 // or a change of the light over the whole picture is none.
-bool car_arrived(const struct cars *c, const struct car *car, int64_t t_ns, int64_t hold_ns);
+bool car_arrived(const struct cars *cs, const struct car *c, int64_t t_ns, int64_t hold_ns);
 
 // Something stood here long enough to become background and left: what appears there now is the
 // floor behind it.

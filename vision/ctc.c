@@ -163,7 +163,7 @@ void ctc_decode(const struct reader_model *m, const float *logits, int steps,
   s.beam[0] = (struct beam){.blank = 1.0f};
   *out = (struct ctc_result){0};
   const int classes = m->symbols + 1;
-  float p[MODEL_CLASSES_MAX], types[MODEL_TYPES_MAX];
+  float p[MODEL_CLASSES_MAX] = {0}, types[MODEL_TYPES_MAX] = {0};
   for (int t = 0; t < steps && t < MODEL_STEPS_MAX; t++) {
     softmax(logits + (size_t)t * (size_t)classes, classes, m->temperature, p);
     column(&s, p);

@@ -187,6 +187,8 @@ void fuse_result(const struct fuse *f, struct fuse_result *out) {
       t = heaviest(f, NULL, false);
     else
       out->valid = true;
+    if (t == NULL)
+      return;
     memcpy(out->text, t->text, sizeof out->text);
   }
   const struct fuse_text *t = find(f, out->text);

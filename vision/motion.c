@@ -96,7 +96,8 @@ static float gain_between(const uint8_t *now, const uint8_t *last, const float *
   int below = 0, bin = 0;
   while (bin < GAIN_BINS - 1 && (below += histogram[bin]) < n / 2)
     bin++;
-  return expf((float)(bin - GAIN_BINS / 2) / 64.0f);
+  const int centred = bin - GAIN_BINS / 2;
+  return expf((float)centred / 64.0f);
 }
 
 // A cell stays set when at least 4 of the 9 around it are: single noisy cells go.

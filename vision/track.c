@@ -191,7 +191,7 @@ void tracker_step(struct tracker *tr, const struct plate_read *reads, int n, int
         if (assigned[i] < 0 && !(taken >> k & 1) && fit[i][k] >= 0 &&
             (bi < 0 || fit[i][k] < fit[bi][bk]))
           bi = i, bk = k;
-    if (bi < 0)
+    if (bi < 0 || bk < 0)
       break;
     assigned[bi] = bk;
     taken |= 1u << bk;

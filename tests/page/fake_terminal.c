@@ -236,6 +236,7 @@ int main(int argc, char **argv) {
   }
   if (!log || !store_open(&store, &so, &e)) {
     fprintf(stderr, "fake_terminal: %s\n", log ? e.text : path);
+    free(line);
     return 1;
   }
   struct auth_options ao = {

@@ -132,7 +132,7 @@ static bool frame(struct world *w, struct err *e) {
       floor_noise[i] = (uint8_t)(110 + (seed >> 30));
     }
   }
-  memcpy(w->px, floor_noise + w->t / 1000000 % NOISE_PHASES, (size_t)(w->width * w->height));
+  memcpy(w->px, floor_noise + w->t / 1000000 % NOISE_PHASES, (size_t)w->width * (size_t)w->height);
   if (stage.plate) {
     float k = (float)w->width / W;
     int x0 = (int)((stage.x - 2.1f * stage.w) * k), x1 = (int)((stage.x + 2.1f * stage.w) * k);

@@ -45,7 +45,7 @@ static void empty_pictures_hold_no_plate(void **state) {
   static const int size[][2] = {{1, 1}, {1, 200}, {200, 1}, {320, 180}, {33, 65}};
   for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
     const int w = size[i][0], h = size[i][1];
-    uint8_t *px = calloc((size_t)(w * h), 1);
+    uint8_t *px = calloc((size_t)w * (size_t)h, 1);
     assert_non_null(px);
     const struct image_view v = grey(px, w, h);
     struct detection found[DETECTIONS_MAX];
