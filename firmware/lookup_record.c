@@ -69,9 +69,10 @@ void lookup_record(const char *plate, const struct policy_answer *answer,
   cut(out->vin, sizeof out->vin, answer->vehicle.vin);
   cut(out->color, sizeof out->color, answer->vehicle.color);
   policy_date_text(&answer->vehicle.first_registered, out->registered);
-  const struct policy *order[POLICY_POLICIES_MAX];
+  const struct policy *order[POLICY_POLICIES_MAX] = {NULL};
   for (int i = 0; i < answer->policies; i++)
     order[i] = &answer->policy[i];
+  // cppcheck-suppress uninitvar; all that is sorted was set above, of none there is nothing to sort
   qsort(order, (size_t)answer->policies, sizeof order[0], ends_later);
   for (int i = 0; i < answer->policies && out->policies < STORE_POLICIES_MAX; i++)
     one(order[i], &out->policy[out->policies++]);

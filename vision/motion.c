@@ -84,7 +84,7 @@ static void blur3(const uint8_t *in, uint8_t *out) {
 static float gain_between(const uint8_t *now, const uint8_t *last, const float *back) {
   int histogram[GAIN_BINS] = {0}, n = 0;
   for (int i = 0; i < N; i++) {
-    const float ref = last ? (float)last[i] : back[i];
+    const float ref = last ? (float)last[i] : back ? back[i] : 0.0f; // one of the two is given
     if (ref < GAIN_DARK || now[i] < GAIN_DARK || now[i] > 245 || ref > 245.0f)
       continue;
     const int bin = (int)lroundf(logf((float)now[i] / ref) * 64.0f) + GAIN_BINS / 2;
@@ -122,13 +122,24 @@ static void begin_background(struct motion *m) {
   memset(m->changed, 0, sizeof m->changed);
 }
 
-static float edge_at(int i, const uint8_t *now, const float *back) {
+struct around {
+  int l, r, u, d; // the neighbours of a cell, itself where the frame ends
+};
+
+static struct around around(int i) {
   const int x = i % W, y = i / W;
-  const int l = x > 0 ? i - 1 : i, r = x < W - 1 ? i + 1 : i;
-  const int u = y > 0 ? i - W : i, d = y < H - 1 ? i + W : i;
-  if (now)
-    return (float)(abs(now[r] - now[l]) + abs(now[d] - now[u]));
-  return fabsf(back[r] - back[l]) + fabsf(back[d] - back[u]);
+  return (struct around){x > 0 ? i - 1 : i, x < W - 1 ? i + 1 : i, y > 0 ? i - W : i,
+                         y < H - 1 ? i + W : i};
+}
+
+static float edge_now(int i, const uint8_t *now) {
+  const struct around a = around(i);
+  return (float)(abs(now[a.r] - now[a.l]) + abs(now[a.d] - now[a.u]));
+}
+
+static float edge_back(int i, const float *back) {
+  const struct around a = around(i);
+  return fabsf(back[a.r] - back[a.l]) + fabsf(back[a.d] - back[a.u]);
 }
 
 struct thing {
@@ -165,8 +176,8 @@ static struct thing fill(struct motion *m, int start, uint8_t label) {
       }
     }
     if (rim) {
-      t.edge_now += edge_at(i, m->now, NULL);
-      t.edge_back += edge_at(i, NULL, m->back);
+      t.edge_now += edge_now(i, m->now);
+      t.edge_back += edge_back(i, m->back);
     }
   }
   return t;

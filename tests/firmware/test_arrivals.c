@@ -48,8 +48,10 @@ static int setup(void **state) {
   if (!f)
     return -1;
   (void)snprintf(f->dir, sizeof f->dir, "/tmp/bayplate-arrivals-XXXXXX");
-  if (!mkdtemp(f->dir))
+  if (!mkdtemp(f->dir)) {
+    free(f);
     return -1;
+  }
   char db[96], crops[96];
   (void)snprintf(db, sizeof db, "%s/b.db", f->dir);
   (void)snprintf(crops, sizeof crops, "%s/evidence", f->dir);

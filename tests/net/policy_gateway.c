@@ -24,7 +24,7 @@
 
 // The ready line's port.
 static int read_ready(int fd) {
-  char line[256];
+  char line[256] = {0};
   size_t n = 0;
   struct pollfd p = {.fd = fd, .events = POLLIN};
   while (n + 1 < sizeof line && (n == 0 || line[n - 1] != '\n')) {
