@@ -86,7 +86,10 @@ def nothing_acknowledged_is_lost_by_sigkill(folder):
             if stream:
                 stream.close()
         terminal.start()
-    kept = {c["visit"]: c["rev"] for c in terminal.history()}
+    history = terminal.history()
+    still_open = [c["visit"] for c in history if c["visit"] in seen and c["state"] == "open"]
+    assert not still_open, f"visits of runs that were killed are still open: {still_open}"
+    kept = {c["visit"]: c["rev"] for c in history}
     assert seen, "no card was ever shown"
     for visit, rev in seen.items():
         assert visit in kept, f"visit {visit} was shown and is lost"
