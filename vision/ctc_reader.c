@@ -4,6 +4,7 @@
 #include "vision/ctc.h"
 #include "vision/model.h"
 #include "vision/ocv.h"
+#include "vision/rectify.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,13 +19,11 @@
 // Corners are never quite where the plate ends, and small errors of theirs make slanted letters. By
 // how much of the plate's height each look is wider and higher, and its top is moved right, its
 // bottom left.
-static const struct {
-  float x, y, slant;
-} margin[LOOKS] = {{0.0f, 0.0f, 0.0f},
-                   {0.08f, 0.06f, 0.0f},
-                   {-0.05f, -0.03f, 0.0f},
-                   {0.04f, 0.03f, 0.16f},
-                   {0.04f, 0.03f, -0.16f}};
+static const struct rectify_look margin[LOOKS] = {{0.0f, 0.0f, 0.0f},
+                                                  {0.08f, 0.06f, 0.0f},
+                                                  {-0.05f, -0.03f, 0.0f},
+                                                  {0.04f, 0.03f, 0.16f},
+                                                  {0.04f, 0.03f, -0.16f}};
 
 struct ctc_reader {
   struct reader_model model;
@@ -35,53 +34,11 @@ struct ctc_reader {
   size_t text_floats;
 };
 
-// Where (u, v) of the unit square lies in the quad: projective, as the plate is flat (Heckbert
-// 1989, 2.2.3).
-static struct point in_quad(const struct quad *q, float u, float v) {
-  const struct point *p = q->corner;
-  const float dx1 = p[1].x - p[2].x, dx2 = p[3].x - p[2].x, sx = p[0].x - p[1].x + p[2].x - p[3].x;
-  const float dy1 = p[1].y - p[2].y, dy2 = p[3].y - p[2].y, sy = p[0].y - p[1].y + p[2].y - p[3].y;
-  const float det = dx1 * dy2 - dx2 * dy1;
-  float g = 0.0f, h = 0.0f;
-  if (fabsf(det) > 1e-6f) {
-    g = (sx * dy2 - dx2 * sy) / det;
-    h = (dx1 * sy - sx * dy1) / det;
-  }
-  const float w = g * u + h * v + 1.0f;
-  return (struct point){
-      ((p[1].x - p[0].x + g * p[1].x) * u + (p[3].x - p[0].x + h * p[3].x) * v + p[0].x) / w,
-      ((p[1].y - p[0].y + g * p[1].y) * u + (p[3].y - p[0].y + h * p[3].y) * v + p[0].y) / w};
-}
-
-// The part of a quad between u0..u1 across and v0..v1 down.
-static struct quad part(const struct quad *q, float u0, float v0, float u1, float v1) {
-  return (struct quad){
-      {in_quad(q, u0, v0), in_quad(q, u1, v0), in_quad(q, u1, v1), in_quad(q, u0, v1)}};
-}
-
-// tools/train/degrade.py: rectify() does the same arithmetic for training.
-static bool rectify(struct ctc_reader *r, const struct image_view *frame, const struct quad *q,
-                    bool two_lines, struct err *e) {
-  const int w = r->model.width, h = r->model.height, stride = 3 * w;
-  const size_t bytes = (size_t)stride * (size_t)h;
-  if (!two_lines)
-    return ocv_warp(r->work, frame, q, w, h, r->pixels, stride, bytes, e);
-  const int left = r->model.upper_width;
-  const struct quad upper = part(q, 0.0f, 0.0f, 1.0f, r->model.upper);
-  const struct quad lower = part(q, 0.0f, r->model.upper, 1.0f, 1.0f);
-  // whole rows.
-  return ocv_warp(r->work, frame, &upper, left, h, r->pixels, stride, bytes, e) &&
-         ocv_warp(r->work, frame, &lower, w - left, h, r->pixels + 3 * left, stride, bytes, e);
-}
-
 static bool look(struct ctc_reader *r, const struct image_view *frame, const struct quad *plate,
                  int which, bool two_lines, struct ctc_result *out, struct err *e) {
-  const float width = quad_width(plate), unit = width > 0.0f ? quad_height(plate) / width : 0.0f;
-  const float gx = margin[which].x * unit, gy = margin[which].y, s = margin[which].slant * unit;
-  const struct quad q = {{in_quad(plate, -gx + s, -gy), in_quad(plate, 1.0f + gx + s, -gy),
-                          in_quad(plate, 1.0f + gx - s, 1.0f + gy),
-                          in_quad(plate, -gx - s, 1.0f + gy)}};
-  if (!rectify(r, frame, &q, two_lines, e))
+  const struct rectify_shape shape = {r->model.width, r->model.height, r->model.upper,
+                                      r->model.upper_width};
+  if (!rectify_line(r->work, frame, plate, &margin[which], two_lines, &shape, r->pixels, e))
     return false;
   const size_t area = (size_t)r->model.width * (size_t)r->model.height;
   for (size_t i = 0; i < area; i++) {
@@ -189,8 +146,8 @@ bool ctc_reader_new(struct reader **out, const char *dir, struct err *e) {
     goto fail;
   const size_t area = (size_t)r->model.width * (size_t)r->model.height;
   r->text_floats = (size_t)MODEL_STEPS_MAX * (size_t)(r->model.symbols + 1);
-  r->pixels =
-      calloc(area + (size_t)r->model.width, 3); // a row more: the lower line starts within one
+  const struct rectify_shape shape = {.width = r->model.width, .height = r->model.height};
+  r->pixels = calloc(1, rectify_bytes(&shape));
   r->blob = calloc(3 * area, sizeof *r->blob);
   r->text = calloc(r->text_floats, sizeof *r->text);
   if (!r->pixels || !r->blob || !r->text) {
