@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the plates of picture files: one JSON line a file.
 #include "tools/inputs.h"
+#include "tools/lettering.h"
 #include "tools/models.h"
 #include "tools/picture.h"
 #include "vision/ocv.h"
@@ -21,16 +22,18 @@ static const char help[] =
     "Reads Chinese number plates in JPEG, PNG and BMP files; prints one JSON line a file.\n\n"
     "  --crop         each picture is one plate already cut out\n"
     "  --draw DIR     also writes each picture with its plates outlined to DIR/NAME.png\n"
+    "                 (green: at least 0.9 sure; orange: less)\n"
     "  --threads N    processor cores to use, 1 to 64; default 1\n" MODELS_HELP
     "  --help         this text\n\n"
-    "Folders are searched for .jpg .jpeg .png .bmp, sorted by name.\n\n"
+    "Folders are searched, and those in them, for .jpg .jpeg .png .bmp, sorted by name.\n\n"
     "examples:\n"
     "  bayplate-read gate.jpg\n"
     "  bayplate-read --draw /tmp/seen pictures/ | jq -r '.plates[].plate'\n"
     "  bayplate-read --crop plate.png\n\n"
-    "exit status: 0 all read, 1 a file could not be read (its line has \"error\"), 2 wrong use or "
-    "no "
-    "networks\n";
+    "A file that breaks off is read as far as it goes: its line has \"plates\" and \"error\".\n\n"
+    "exit status: 0 all read, 1 a file could not be read whole (its line has \"error\"), 2 wrong "
+    "use "
+    "or no\nnetworks\n";
 
 struct options {
   bool crop;
@@ -74,47 +77,82 @@ static bool print_line(json_t *line, struct err *e) {
   return ok ? true : err_errno(e, errno, "standard output");
 }
 
+// Bytes of the UTF-8 character that starts here (as Jansson sees it); 0: none does.
+static size_t utf8_at(const char *s) {
+  for (size_t n = 1; n <= 4; n++) {
+    json_t *one = s[n - 1] ? json_stringn(s, n) : NULL;
+    json_decref(one);
+    if (one)
+      return n;
+    if (!s[n - 1])
+      return 0;
+  }
+  return 0;
+}
+
 // A file's name may be any bytes; JSON is UTF-8. Bytes that are not become U+FFFD.
 static json_t *json_name(const char *path) {
   json_t *s = json_string(path);
   if (s)
     return s;
-  char out[3 * PATH_MAX + 1];
+  char out[3 * PATH_MAX + 8];
   size_t n = 0;
-  for (const unsigned char *c = (const unsigned char *)path; *c && n + 3 < sizeof out; c++) {
-    if (*c < 0x80) {
-      out[n++] = (char)*c;
-    } else {
-      memcpy(out + n, "\xEF\xBF\xBD", 3);
-      n += 3;
-    }
+  while (*path && n + 4 < sizeof out) {
+    const size_t bytes = utf8_at(path);
+    memcpy(out + n, bytes ? path : "\xEF\xBF\xBD", bytes ? bytes : 3);
+    n += bytes ? bytes : 3;
+    path += bytes ? bytes : 1;
   }
-  out[n] = '\0';
-  return json_string(out);
+  return json_stringn(out, n);
 }
 
-static bool draw(struct picture *p, const struct found_plates *found, const char *dir,
-                 const char *path, struct err *e) {
+// Where the picture of input i goes: DIR/NAME.png, and DIR/NAME.2.png where an earlier input of
+// another folder has that name.
+static bool drawn_name(const struct options *o, const struct inputs *in, size_t i, char *out,
+                       size_t room, struct err *e) {
+  const char *slash = strrchr(in->file[i].path, '/');
+  const char *base = slash ? slash + 1 : in->file[i].path;
+  int same = 1;
+  for (size_t k = 0; k < i; k++) {
+    const char *other = strrchr(in->file[k].path, '/');
+    same += strcmp(other ? other + 1 : in->file[k].path, base) == 0;
+  }
+  const int n = same > 1 ? snprintf(out, room, "%s/%s.%d.png", o->draw, base, same)
+                         : snprintf(out, room, "%s/%s.png", o->draw, base);
+  if (n < 0 || (size_t)n >= room)
+    return err_set(e, ERR_LIMIT, "%s: name too long to draw", base);
+  return true;
+}
+
+// Outlines, thick enough to be seen when the picture is looked at as a whole; the top edge is
+// thicker, so that a plate that was found upside down shows. The text stands above.
+static bool draw(struct picture *p, const struct found_plates *found, const char *file,
+                 struct err *e) {
   static const uint8_t sure[3] = {60, 220, 60}, unsure[3] = {40, 160, 255};
+  const int longer = p->view.width > p->view.height ? p->view.width : p->view.height;
+  const int thick = 2 + longer / 800, size = longer < 600 ? 1 : longer / 600;
   for (int i = 0; i < found->n; i++) {
     const struct plate_read *r = &found->plate[i];
+    const uint8_t *colour = r->confidence >= 0.9f ? sure : unsure;
     for (int k = 0; k < 4; k++) {
       const struct point *a = &r->quad.corner[k], *b = &r->quad.corner[(k + 1) % 4];
-      picture_line(p, a->x, a->y, b->x, b->y, r->confidence >= 0.9f ? sure : unsure);
+      picture_line(p, a->x, a->y, b->x, b->y, k == 0 ? thick + thick / 2 : thick, colour);
     }
+    char text[PLATE_TEXT_MAX + 16];
+    (void)snprintf(text, sizeof text, "%s %.3f", r->text, (double)r->confidence);
+    float x0, y0, x1, y1;
+    quad_bounds(&r->quad, &x0, &y0, &x1, &y1);
+    const int high = size * LETTERING_HEIGHT;
+    const int above = (int)y0 - high - 2 * thick;
+    lettering_draw(p, (int)x0, above >= 0 ? above : (int)y1 + 2 * thick, size, text, colour);
   }
-  const char *base = strrchr(path, '/');
-  base = base ? base + 1 : path;
-  char out[PATH_MAX];
-  const int n = snprintf(out, sizeof out, "%s/%s.png", dir, base);
-  if (n < 0 || (size_t)n >= sizeof out)
-    return err_set(e, ERR_LIMIT, "%s: name too long to draw", path);
-  return picture_write_png(p, out, e);
+  return picture_write_png(p, file, e);
 }
 
 static bool read_picture(struct plate_finder *f, const struct options *o, struct picture *p,
-                         const char *path, double decode_ms, struct err *e) {
+                         const struct inputs *in, size_t which, double decode_ms, struct err *e) {
   struct found_plates found;
+  char file[PATH_MAX];
   const double t0 = now_ms();
   if (!o->crop && !plate_finder_find(f, &p->view, e))
     return false;
@@ -123,32 +161,39 @@ static bool read_picture(struct plate_finder *f, const struct options *o, struct
               : !plate_finder_read(f, &p->view, &found, e))
     return false;
   const double t2 = now_ms();
-  if (o->draw && !draw(p, &found, o->draw, path, e))
+  if (o->draw && (!drawn_name(o, in, which, file, sizeof file, e) || !draw(p, &found, file, e)))
     return false;
   json_t *plates = json_array();
   for (int i = 0; i < found.n; i++)
     (void)json_array_append_new(plates, json_of(&found.plate[i]));
-  return print_line(json_pack("{s:o,s:o,s:{s:o,s:o,s:o}}", "file", json_name(path), "plates",
-                              plates, "ms", "decode", rounded(decode_ms, 0.01), "detect",
-                              rounded(t1 - t0, 0.01), "read", rounded(t2 - t1, 0.01)),
-                    e);
+  json_t *line = json_pack("{s:o,s:o,s:{s:o,s:o,s:o}}", "file", json_name(in->file[which].path),
+                           "plates", plates, "ms", "decode", rounded(decode_ms, 0.01), "detect",
+                           rounded(t1 - t0, 0.01), "read", rounded(t2 - t1, 0.01));
+  if (line && p->damage[0] && json_object_set_new(line, "error", json_string(p->damage)) != 0) {
+    json_decref(line);
+    line = NULL;
+  }
+  return print_line(line, e);
 }
 
 // false only when going on makes no sense (output gone); *failed: this file had an error line.
-static bool read_file(struct plate_finder *f, const struct options *o, const char *path,
-                      bool *failed, struct err *e) {
-  struct picture p;
+static bool read_file(struct plate_finder *f, const struct options *o, const struct inputs *in,
+                      size_t which, bool *failed, struct err *e) {
+  struct picture p = {0};
   struct err pe = {0};
+  const char *path = in->file[which].path, *why = in->file[which].error;
   const double t0 = now_ms();
-  bool ok = picture_load(&p, path, &pe);
+  bool ok = !why && picture_load(&p, path, &pe);
   if (ok) {
-    ok = read_picture(f, o, &p, path, now_ms() - t0, &pe);
+    *failed = *failed || p.damage[0];
+    ok = read_picture(f, o, &p, in, which, now_ms() - t0, &pe);
     picture_free(&p);
   }
   if (ok)
     return true;
   *failed = true;
-  return print_line(json_pack("{s:o,s:s}", "file", json_name(path), "error", pe.text), e);
+  return print_line(
+      json_pack("{s:o,s:o}", "file", json_name(path), "error", json_name(why ? why : pe.text)), e);
 }
 
 static int usage(const char *what, const char *about) {
@@ -165,7 +210,7 @@ static int run(const struct options *o, const struct inputs *in) {
   }
   bool failed = false, going = true;
   for (size_t i = 0; i < in->n && going; i++)
-    going = read_file(f, o, in->path[i], &failed, &e);
+    going = read_file(f, o, in, i, &failed, &e);
   plate_finder_free(f);
   if (!going)
     (void)fprintf(stderr, "bayplate-read: %s\n", e.text);

@@ -9,22 +9,33 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-static bool append(struct inputs *in, char *path, struct err *e) {
-  if (in->n == INPUTS_MAX) {
-    free(path);
+// A folder being looked into, and those it lies in.
+struct folder {
+  const struct folder *above;
+  const char *path;
+  dev_t device;
+  ino_t inode;
+  int depth;
+};
+
+static bool append(struct inputs *in, const char *path, const char *error, struct err *e) {
+  if (in->n == INPUTS_MAX)
     return err_set(e, ERR_LIMIT, "more than %d files", INPUTS_MAX);
-  }
   if (in->n == in->room) {
     const size_t room = in->room ? 2 * in->room : 64;
-    char **p = realloc(in->path, room * sizeof *p);
-    if (!p) {
-      free(path);
+    struct input *p = realloc(in->file, room * sizeof *p);
+    if (!p)
       return err_set(e, ERR_NOMEM, "out of memory for %zu file names", room);
-    }
-    in->path = p;
+    in->file = p;
     in->room = room;
   }
-  in->path[in->n++] = path;
+  struct input f = {.path = strdup(path), .error = error ? strdup(error) : NULL};
+  if (!f.path || (error && !f.error)) {
+    free(f.path);
+    free(f.error);
+    return err_set(e, ERR_NOMEM, "out of memory for a file name");
+  }
+  in->file[in->n++] = f;
   return true;
 }
 
@@ -46,39 +57,45 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static bool add(struct inputs *in, const char *path, int depth, struct err *e);
+static bool leads_back(const struct folder *above, const struct stat *st) {
+  for (; above; above = above->above) {
+    if (above->device == st->st_dev && above->inode == st->st_ino)
+      return true;
+  }
+  return false;
+}
 
-static bool add_entry(struct inputs *in, const char *folder, const struct dirent *d, int depth,
+static bool add_folder(struct inputs *in, const struct folder *f, struct err *e);
+
+static bool add_entry(struct inputs *in, const struct folder *f, const struct dirent *d,
                       struct err *e) {
   char *path = NULL;
-  if (asprintf(&path, "%s/%s", folder, d->d_name) < 0)
+  const size_t length = strlen(f->path);
+  const bool slash = length > 0 && f->path[length - 1] == '/';
+  if (asprintf(&path, "%s%s%s", f->path, slash ? "" : "/", d->d_name) < 0)
     return err_set(e, ERR_NOMEM, "out of memory for a file name");
   struct stat st;
   bool ok = true;
   if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-    ok = add(in, path, depth + 1, e);
+    const struct folder inner = {f, path, st.st_dev, st.st_ino, f->depth + 1};
+    ok = leads_back(f, &st) || add_folder(in, &inner, e);
   } else if (is_picture(d)) {
-    return append(in, path, e);
+    ok = append(in, path, NULL, e);
   }
   free(path);
   return ok;
 }
 
-static bool add(struct inputs *in, const char *path, int depth, struct err *e) {
-  struct stat st;
-  if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-    char *copy = strdup(path);
-    return copy ? append(in, copy, e) : err_set(e, ERR_NOMEM, "out of memory for a file name");
-  }
-  if (depth > INPUTS_DEPTH_MAX)
-    return err_set(e, ERR_LIMIT, "%s: more than %d folders deep", path, INPUTS_DEPTH_MAX);
+static bool add_folder(struct inputs *in, const struct folder *f, struct err *e) {
+  if (f->depth > INPUTS_DEPTH_MAX)
+    return append(in, f->path, "more folders in each other than are looked into", e);
   struct dirent **list = NULL;
-  const int n = scandir(path, &list, not_hidden, by_name);
+  const int n = scandir(f->path, &list, not_hidden, by_name);
   if (n < 0)
-    return err_errno(e, errno, "%s", path);
+    return append(in, f->path, strerror(errno), e);
   bool ok = true;
   for (int i = 0; i < n; i++) {
-    ok = ok && add_entry(in, path, list[i], depth, e);
+    ok = ok && add_entry(in, f, list[i], e);
     free(list[i]);
   }
   free(list);
@@ -86,12 +103,18 @@ static bool add(struct inputs *in, const char *path, int depth, struct err *e) {
 }
 
 bool inputs_add(struct inputs *in, const char *path, struct err *e) {
-  return add(in, path, 0, e);
+  struct stat st;
+  if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+    return append(in, path, NULL, e);
+  const struct folder f = {NULL, path, st.st_dev, st.st_ino, 0};
+  return add_folder(in, &f, e);
 }
 
 void inputs_free(struct inputs *in) {
-  for (size_t i = 0; i < in->n; i++)
-    free(in->path[i]);
-  free(in->path);
+  for (size_t i = 0; i < in->n; i++) {
+    free(in->file[i].path);
+    free(in->file[i].error);
+  }
+  free(in->file);
   *in = (struct inputs){0};
 }

@@ -4,11 +4,13 @@
 #include "tools/picture_formats.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <png.h>
 
@@ -35,6 +37,42 @@ void picture_free(struct picture *p) {
   *p = (struct picture){0};
 }
 
+int picture_lines_seen(const struct picture *p) {
+  enum { EVEN = 2 }; // a decoder's rounding
+  const int w = p->view.width;
+  const uint8_t *last = p->pixels + 3 * ((size_t)w * (size_t)p->view.height - 1);
+  for (int y = p->view.height; y > 0; y--) {
+    const uint8_t *row = p->pixels + 3 * (size_t)w * (size_t)(y - 1);
+    for (int i = 0; i < 3 * w; i++) {
+      if (abs(row[i] - last[i % 3]) > EVEN)
+        return y;
+    }
+  }
+  return 0;
+}
+
+bool picture_damaged(struct picture *p, const char *kind, const char *why, struct err *e) {
+  const int seen = picture_lines_seen(p);
+  if (seen == 0)
+    return err_set(e, ERR_FORMAT, "damaged %s: %s; nothing of it can be seen", kind, why);
+  (void)snprintf(p->damage, sizeof p->damage, "damaged %s: %.40s; lines 1 to %d of %d were read",
+                 kind, why, seen, p->view.height);
+  return true;
+}
+
+// What else a file with a picture's name often is.
+static const char *foreign(const uint8_t *d, size_t n) {
+  if (n >= 12 && memcmp(d, "RIFF", 4) == 0 && memcmp(d + 8, "WEBP", 4) == 0)
+    return "is a WebP picture";
+  if (n >= 12 && memcmp(d + 4, "ftyp", 4) == 0)
+    return "is a HEIC, AVIF or MP4 file";
+  if (n >= 4 && memcmp(d, "GIF8", 4) == 0)
+    return "is a GIF picture";
+  if (n >= 4 && (memcmp(d, "II*\0", 4) == 0 || memcmp(d, "MM\0*", 4) == 0))
+    return "is a TIFF picture";
+  return "is no picture";
+}
+
 bool picture_decode(struct picture *p, const uint8_t *d, size_t n, struct err *e) {
   *p = (struct picture){0};
   if (n == 0)
@@ -48,7 +86,7 @@ bool picture_decode(struct picture *p, const uint8_t *d, size_t n, struct err *e
   else if (n >= 2 && d[0] == 'B' && d[1] == 'M')
     ok = picture_decode_bmp(p, d, n, e);
   else
-    return err_set(e, ERR_FORMAT, "is no JPEG, PNG or BMP picture");
+    return err_set(e, ERR_FORMAT, "%s; JPEG, PNG and BMP are read", foreign(d, n));
   if (!ok)
     picture_free(p);
   return ok;
@@ -76,9 +114,14 @@ static bool read_stream(FILE *f, uint8_t **data, size_t *bytes, struct err *e) {
 
 bool picture_load(struct picture *p, const char *path, struct err *e) {
   *p = (struct picture){0};
-  FILE *f = fopen(path, "rbe");
-  if (!f)
-    return err_errno(e, errno, "cannot be opened");
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe must not hold us up
+  FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+  if (!f) {
+    const int why = errno;
+    if (fd >= 0)
+      (void)close(fd); // failing already
+    return err_errno(e, why, "cannot be opened");
+  }
   uint8_t *data = NULL;
   size_t bytes = 0;
   bool ok = read_stream(f, &data, &bytes, e);
@@ -88,16 +131,17 @@ bool picture_load(struct picture *p, const char *path, struct err *e) {
   return ok;
 }
 
-void picture_line(struct picture *p, float x0, float y0, float x1, float y1, const uint8_t bgr[3]) {
+void picture_line(struct picture *p, float x0, float y0, float x1, float y1, int thick,
+                  const uint8_t bgr[3]) {
   float steps = fmaxf(fabsf(x1 - x0), fabsf(y1 - y0));
   if (!(steps >= 1.0f))
     steps = 1.0f;
   steps = fminf(ceilf(steps), 4.0f * IMAGE_SIDE_MAX);
   for (float i = 0.0f; i <= steps; i += 1.0f) {
-    const int cx = (int)lroundf(x0 + (x1 - x0) * i / steps);
-    const int cy = (int)lroundf(y0 + (y1 - y0) * i / steps);
-    for (int y = cy; y <= cy + 1; y++) {
-      for (int x = cx; x <= cx + 1; x++) {
+    const int cx = (int)lroundf(x0 + (x1 - x0) * i / steps) - (thick - 1) / 2;
+    const int cy = (int)lroundf(y0 + (y1 - y0) * i / steps) - (thick - 1) / 2;
+    for (int y = cy; y < cy + thick; y++) {
+      for (int x = cx; x < cx + thick; x++) {
         if (x >= 0 && y >= 0 && x < p->view.width && y < p->view.height)
           memcpy(p->pixels + (size_t)y * (size_t)p->view.stride[0] + 3 * (size_t)x, bgr, 3);
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/picture_formats.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { FILE_HEADER = 14, INFO_HEADER = 40 };
@@ -30,11 +31,13 @@ bool picture_decode_bmp(struct picture *p, const uint8_t *d, size_t n, struct er
   if (!picture_new(p, w, h, e))
     return false;
   const size_t bytes = bits / 8, row = ((size_t)w * bytes + 3) / 4 * 4;
-  if (offset > n || row > (n - offset) / (size_t)h)
-    return err_set(e, ERR_FORMAT, "damaged BMP: ends before its pixels do");
+  const long there = offset < n ? (long)((n - offset) / row) : 0; // lines that the file holds
+  memset(p->pixels, 114, (size_t)p->view.stride[0] * (size_t)h);
   const uint8_t *palette = d + FILE_HEADER + header;
   const size_t colours = (n - FILE_HEADER - header) / 4; // entries that can be read at all
   for (long y = 0; y < h; y++) {
+    if ((signed_h < 0 ? y : h - 1 - y) >= there)
+      continue; // not there
     const uint8_t *from = d + offset + row * (size_t)(signed_h < 0 ? y : h - 1 - y);
     uint8_t *to = p->pixels + (size_t)y * (size_t)p->view.stride[0];
     for (long x = 0; x < w; x++, from += bytes, to += 3) {
@@ -46,5 +49,11 @@ bool picture_decode_bmp(struct picture *p, const uint8_t *d, size_t n, struct er
         memset(to, 0, 3);
     }
   }
+  if (there >= h)
+    return true;
+  if (there == 0)
+    return err_set(e, ERR_FORMAT, "damaged BMP: ends before its pixels begin");
+  (void)snprintf(p->damage, sizeof p->damage, "damaged BMP: ends early; %ld of %ld lines were read",
+                 there, h);
   return true;
 }

@@ -6,7 +6,7 @@
 
 #include "tools/picture.h"
 
-// Colour, grey, CMYK and YCCK; EXIF orientation applied. A file that ends early is an error.
+// Colour, grey, CMYK and YCCK; EXIF orientation applied. A file that ends early is read in part.
 BP_CHECK bool picture_decode_jpeg(struct picture *p, const uint8_t *d, size_t n, struct err *e);
 // Every kind, 16 bit too; transparent parts become grey.
 BP_CHECK bool picture_decode_png(struct picture *p, const uint8_t *d, size_t n, struct err *e);

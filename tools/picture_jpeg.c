@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/picture_formats.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <turbojpeg.h>
@@ -38,62 +39,68 @@ static bool orient(struct picture *p, int how, struct err *e) {
              p->pixels + 3 * ((size_t)y * (size_t)w + (size_t)x), 3);
     }
   }
+  memcpy(q.damage, p->damage, sizeof q.damage);
   picture_free(p);
   *p = q;
   return true;
 }
 
-// libjpeg fills the blocks that a file has no data for evenly. Is the last block such a one? Then
-// the file ended early; else it lacks its end marker at most, which some cameras leave out.
-static bool ends_flat(const uint8_t *px, int w, int h, int channels) {
-  enum { BLOCK = 8, FLAT = 2 };
-  const int x0 = w > BLOCK ? w - BLOCK : 0, y0 = h > BLOCK ? h - BLOCK : 0;
-  const size_t step = (size_t)channels;
-  for (int c = 0; c < channels; c++) {
-    int lo = 255, hi = 0;
-    for (int y = y0; y < h; y++) {
-      for (int x = x0; x < w; x++) {
-        const int v = px[((size_t)y * (size_t)w + (size_t)x) * step + (size_t)c];
-        lo = v < lo ? v : lo;
-        hi = v > hi ? v : hi;
+// libjpeg goes on after most damage with a warning; *why is then its text. Where a file ends early
+// the rest is even.
+static bool pixels(tjhandle tj, const uint8_t *d, size_t n, uint8_t *out, int w, int h, int format,
+                   const char **why, struct err *e) {
+  *why = NULL;
+  if (tjDecompress2(tj, d, (unsigned long)n, out, w, 0, h, format, 0) == 0)
+    return true;
+  *why = tjGetErrorStr2(tj);
+  if (tjGetErrorCode(tj) == TJERR_WARNING)
+    return true;
+  return err_set(e, ERR_FORMAT, "damaged JPEG: %s", *why);
+}
+
+// libjpeg leaves the blocks that a file has no data for even. Is the last block such a one?
+static bool ends_even(const struct picture *p) {
+  enum { BLOCK = 8, EVEN = 2 };
+  const int w = p->view.width, h = p->view.height;
+  const uint8_t *last = p->pixels + 3 * ((size_t)w * (size_t)h - 1);
+  for (int y = h > BLOCK ? h - BLOCK : 0; y < h; y++) {
+    for (int x = w > BLOCK ? w - BLOCK : 0; x < w; x++) {
+      const uint8_t *at = p->pixels + 3 * ((size_t)y * (size_t)w + (size_t)x);
+      for (int c = 0; c < 3; c++) {
+        if (abs(at[c] - last[c]) > EVEN)
+          return false;
       }
     }
-    if (hi - lo > FLAT)
-      return false;
   }
   return true;
 }
 
-// libjpeg goes on after most damage with a warning. A file that ends early would show grey where
-// plates may be.
-static bool pixels(tjhandle tj, const uint8_t *d, size_t n, uint8_t *out, int w, int h, int format,
-                   struct err *e) {
-  if (tjDecompress2(tj, d, (unsigned long)n, out, w, 0, h, format, 0) == 0)
+// Many cameras write files that libjpeg warns of, such without an end marker too; only one that
+// ends before its pixels do is damaged.
+static bool check_end(struct picture *p, const char *why, struct err *e) {
+  if (!why || !strstr(why, "Premature end") || !ends_even(p))
     return true;
-  const char *text = tjGetErrorStr2(tj);
-  if (tjGetErrorCode(tj) == TJERR_WARNING &&
-      (!strstr(text, "Premature end") || !ends_flat(out, w, h, tjPixelSize[format])))
-    return true;
-  return err_set(e, ERR_FORMAT, "damaged JPEG: %s", text);
+  return picture_damaged(p, "JPEG", "ends early", e);
 }
 
 static bool decode(tjhandle tj, struct picture *p, const uint8_t *d, size_t n, struct err *e) {
   int w = 0, h = 0, sampling = 0, space = 0;
+  const char *why = NULL;
   if (tjDecompressHeader3(tj, d, (unsigned long)n, &w, &h, &sampling, &space) != 0)
     return err_set(e, ERR_FORMAT, "damaged JPEG: %s", tjGetErrorStr2(tj));
   if (!picture_new(p, w, h, e))
     return false;
   if (space != TJCS_CMYK && space != TJCS_YCCK)
-    return pixels(tj, d, n, p->pixels, w, h, TJPF_BGR, e);
+    return pixels(tj, d, n, p->pixels, w, h, TJPF_BGR, &why, e) && check_end(p, why, e);
   const size_t area = (size_t)w * (size_t)h;
   unsigned char *cmyk = area <= PICTURE_PIXELS_MAX / 4 ? tjAlloc((int)(4 * area)) : NULL;
   if (!cmyk)
     return err_set(e, ERR_LIMIT, "CMYK JPEG of %dx%d pixels: too large, or out of memory", w, h);
-  const bool ok = pixels(tj, d, n, cmyk, w, h, TJPF_CMYK, e);
+  const bool ok = pixels(tj, d, n, cmyk, w, h, TJPF_CMYK, &why, e);
   if (ok)
     cmyk_to_bgr(p->pixels, cmyk, area);
   tjFree(cmyk);
-  return ok;
+  return ok && check_end(p, why, e);
 }
 
 bool picture_decode_jpeg(struct picture *p, const uint8_t *d, size_t n, struct err *e) {

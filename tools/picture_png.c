@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/picture_formats.h"
 
+#include <string.h>
+
 #include <png.h>
 
 bool picture_decode_png(struct picture *p, const uint8_t *d, size_t n, struct err *e) {
@@ -15,7 +17,8 @@ bool picture_decode_png(struct picture *p, const uint8_t *d, size_t n, struct er
   image.flags |=
       PNG_IMAGE_FLAG_16BIT_sRGB; // 16 bit pictures of cameras are as bright as their 8 bit ones
   const png_color grey = {114, 114, 114};
+  memset(p->pixels, grey.red, (size_t)p->view.stride[0] * (size_t)p->view.height);
   if (!png_image_finish_read(&image, &grey, p->pixels, p->view.stride[0], NULL))
-    return err_set(e, ERR_FORMAT, "damaged PNG: %s", image.message);
+    return picture_damaged(p, "PNG", image.message, e);
   return true;
 }

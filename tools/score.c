@@ -2,25 +2,21 @@
 #include "tools/score.h"
 
 #include "vision/grammar.h"
-#include "vision/ocv.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FOUND_IOU 0.5f // a detection that overlaps a label by this much has found it
+#define PAIR_IOU 0.2f  // a read that overlaps a label by this much may be of it
 
-struct box {
-  float x0, y0, x1, y1;
-};
-
-static struct box box_of(const struct quad *q) {
-  struct box b;
+struct rect score_bounds(const struct quad *q) {
+  struct rect b;
   quad_bounds(q, &b.x0, &b.y0, &b.x1, &b.y1);
   return b;
 }
 
-static float iou(const struct box *a, const struct box *b) {
+static float iou(const struct rect *a, const struct rect *b) {
   const float w = fminf(a->x1, b->x1) - fmaxf(a->x0, b->x0);
   const float h = fminf(a->y1, b->y1) - fmaxf(a->y0, b->y0);
   if (w <= 0.0f || h <= 0.0f)
@@ -29,28 +25,103 @@ static float iou(const struct box *a, const struct box *b) {
   return both / ((a->x1 - a->x0) * (a->y1 - a->y0) + (b->x1 - b->x0) * (b->y1 - b->y0) - both);
 }
 
-// The label's place. `centred`: the box is read as (centre, centre + size) with the sides swapped
-// where it is higher than wide, which is how OpenCV's rotated rectangles come out when written as
-// boxes; easypr_scenes is such a set.
-static struct box place(const struct label *l, bool centred) {
-  if (l->has_corners)
-    return box_of(&l->corners);
-  struct box b = {l->box[0], l->box[1], l->box[2], l->box[3]};
-  if (centred) {
-    const float u = b.x1 - b.x0, v = b.y1 - b.y0;
-    const float w = 0.5f * fmaxf(u, v), h = 0.5f * fminf(u, v);
-    b = (struct box){l->box[0] - w, l->box[1] - h, l->box[0] + w, l->box[1] + h};
+bool score_place(const struct label *l, enum box_form form, struct rect *out) {
+  *out = (struct rect){0};
+  if (l->has_corners) {
+    *out = score_bounds(&l->corners);
+    return true;
   }
-  return b;
+  if (!l->has_box)
+    return false;
+  const float *b = l->box;
+  if (form == BOX_CORNERS) {
+    *out =
+        (struct rect){fminf(b[0], b[2]), fminf(b[1], b[3]), fmaxf(b[0], b[2]), fmaxf(b[1], b[3])};
+    return true;
+  }
+  const float u = fabsf(b[2] - b[0]), v = fabsf(b[3] - b[1]);
+  const float w = 0.5f * fmaxf(u, v), h = 0.5f * fminf(u, v);
+  *out = (struct rect){b[0] - w, b[1] - h, b[0] + w, b[1] + h};
+  return true;
 }
 
-static bool is_found(const struct box *at, const struct detection *d, int n) {
-  for (int i = 0; i < n; i++) {
-    const struct box b = box_of(&d[i].quad);
+static bool is_found(const struct rect *at, const struct seen *p) {
+  for (int i = 0; i < p->detections; i++) {
+    const struct rect b = score_bounds(&p->detection[i]);
     if (iou(at, &b) >= FOUND_IOU)
       return true;
   }
   return false;
+}
+
+enum box_form score_box_form(const struct seen *picture, size_t n) {
+  long boxes = 0, corners = 0, centre = 0;
+  for (size_t i = 0; i < n; i++) {
+    const struct seen *p = &picture[i];
+    for (int t = 0; t < p->truths; t++) {
+      struct rect as_corners, as_centre;
+      if (p->crop || p->failed || p->truth[t].has_corners ||
+          !score_place(&p->truth[t], BOX_CORNERS, &as_corners) ||
+          !score_place(&p->truth[t], BOX_CENTRE, &as_centre))
+        continue;
+      boxes++;
+      corners += is_found(&as_corners, p);
+      centre += is_found(&as_centre, p);
+    }
+  }
+  return centre >= 10 && 2 * centre > boxes && centre > 10 * corners ? BOX_CENTRE : BOX_CORNERS;
+}
+
+static void join(struct pairing *out, int truth, int read) {
+  out->of_truth[truth] = read;
+  out->of_read[read] = truth;
+}
+
+static void pair_by_place(const struct seen *p, int t, const struct rect *at, struct pairing *out) {
+  float best = PAIR_IOU;
+  int which = -1;
+  for (int i = 0; i < p->reads; i++) {
+    const struct rect b = score_bounds(&p->read[i].quad);
+    const float both = iou(at, &b);
+    if (out->of_read[i] < 0 && both >= best) {
+      best = both;
+      which = i;
+    }
+  }
+  if (which >= 0)
+    join(out, t, which);
+}
+
+void score_pair(const struct seen *p, enum box_form form, struct pairing *out) {
+  for (int t = 0; t < LABELS_A_PICTURE_MAX; t++)
+    out->of_truth[t] = -1;
+  for (int i = 0; i < PLATES_MAX; i++)
+    out->of_read[i] = -1;
+  for (int t = 0; t < p->truths; t++) {
+    for (int i = 0; i < p->reads && out->of_truth[t] < 0; i++) {
+      if (out->of_read[i] < 0 && p->truth[t].plate[0] &&
+          strcmp(p->read[i].text, p->truth[t].plate) == 0)
+        join(out, t, i);
+    }
+  }
+  struct rect at;
+  for (int t = 0; t < p->truths; t++) {
+    if (out->of_truth[t] < 0 && score_place(&p->truth[t], form, &at))
+      pair_by_place(p, t, &at, out);
+  }
+  for (int t = 0; t < p->truths; t++) {
+    for (int i = 0; i < p->reads && out->of_truth[t] < 0; i++) {
+      if (out->of_read[i] < 0 && !score_place(&p->truth[t], form, &at))
+        join(out, t, i);
+    }
+  }
+}
+
+bool score_same_type(const char *labelled, enum plate_type read) {
+  if (strcmp(labelled, plate_type_name(read)) == 0)
+    return true;
+  return (read == PLATE_GREEN_LARGE && strcmp(labelled, "green") == 0) ||
+         (read == PLATE_WHITE2 && strcmp(labelled, "white") == 0);
 }
 
 static struct score *group(struct set_score *s, const char *kind, const char *name, size_t bytes) {
@@ -74,18 +145,17 @@ void score_add(struct score *a, const struct score *b) {
   a->pictures += b->pictures;
   a->errors += b->errors;
   a->truths += b->truths;
-  a->placed += b->placed;
-  a->found += b->found;
-  a->found_other += b->found_other;
   a->exact += b->exact;
   a->no_province += b->no_province;
+  a->listed += b->listed;
+  a->placed += b->placed;
+  a->found += b->found;
+  a->typed += b->typed;
+  a->type_right += b->type_right;
   a->false_plates += b->false_plates;
   a->false_sure += b->false_sure;
   a->sure += b->sure;
   a->sure_right += b->sure_right;
-  a->decode_ms += b->decode_ms;
-  a->detect_ms += b->detect_ms;
-  a->read_ms += b->read_ms;
 }
 
 // After the first symbol of both.
@@ -95,88 +165,65 @@ static bool same_tail(const char *a, const char *b) {
          strcmp(a + na, b + nb) == 0;
 }
 
-// Which read belongs to each truth: the one with its text, else the one at its place, else (where
-// the place is not known) the surest that is left. -1: none.
-static void match(const struct label *truth, int truths, const struct found_plates *read,
-                  bool centred, int *of_truth, bool *used) {
-  for (int t = 0; t < truths; t++) {
-    of_truth[t] = -1;
-    for (int i = 0; i < read->n && of_truth[t] < 0; i++) {
-      if (!used[i] && strcmp(read->plate[i].text, truth[t].plate) == 0) {
-        of_truth[t] = i;
-        used[i] = true;
-      }
-    }
-  }
-  for (int t = 0; t < truths; t++) {
-    const bool known = truth[t].has_box || truth[t].has_corners;
-    const struct box at = place(&truth[t], centred);
-    for (int i = 0; i < read->n && of_truth[t] < 0; i++) {
-      const struct box b = box_of(&read->plate[i].quad);
-      if (!used[i] && (!known || iou(&at, &b) >= 0.2f)) {
-        of_truth[t] = i;
-        used[i] = true;
-      }
-    }
-  }
-}
-
 static struct score score_of(const struct label *l, const struct plate_read *r) {
-  struct score one = {.truths = 1};
+  struct score one = {.truths = l->plate[0] != '\0'};
   if (!r)
+    return one;
+  if (l->type[0]) {
+    one.typed = 1;
+    one.type_right = score_same_type(l->type, r->type);
+  }
+  if (!l->plate[0])
     return one;
   const bool right = strcmp(r->text, l->plate) == 0;
   const bool sure = r->confidence >= SCORE_ALERT;
   one.exact = right;
   one.no_province = right || same_tail(r->text, l->plate);
+  one.listed = right;
+  for (int i = 0; i < r->alternatives; i++)
+    one.listed = one.listed || strcmp(r->alternative[i].text, l->plate) == 0;
   one.sure = sure;
   one.sure_right = sure && right;
   return one;
 }
 
-void score_picture(struct set_score *s, const struct label *truth, int truths,
-                   const struct detection *detected, int detections,
-                   const struct found_plates *read) {
-  int of_truth[SCORE_TRUTHS_MAX];
-  bool used[PLATES_MAX] = {false};
-  if (truths > SCORE_TRUTHS_MAX)
-    truths = SCORE_TRUTHS_MAX;
-  // The second reading of boxes only helps to pair reads with truths; right texts never depend on
-  // it.
-  bool centred = false;
-  for (int t = 0; t < truths && detected; t++) {
-    const struct box plain = place(&truth[t], false), other = place(&truth[t], true);
-    centred = centred ||
-              (!is_found(&plain, detected, detections) && is_found(&other, detected, detections));
-  }
-  match(truth, truths, read, centred, of_truth, used);
-  for (int t = 0; t < truths; t++) {
-    struct score one = score_of(&truth[t], of_truth[t] < 0 ? NULL : &read->plate[of_truth[t]]);
-    if (detected && (truth[t].has_box || truth[t].has_corners)) {
-      const struct box plain = place(&truth[t], false), other = place(&truth[t], true);
-      one.placed = 1;
-      one.found = is_found(&plain, detected, detections);
-      one.found_other = is_found(&other, detected, detections);
-    }
-    score_add(&s->all, &one);
-    struct score *by_type =
-        group(s, "type", truth[t].type[0] ? truth[t].type : "unknown", LABELS_TYPE_MAX);
-    size_t bytes = 0;
-    struct score *by_province = grammar_symbol_at(truth[t].plate, &bytes) >= 0
-                                    ? group(s, "province", truth[t].plate, bytes)
-                                    : NULL;
-    if (by_type)
-      score_add(by_type, &one);
-    if (by_province)
-      score_add(by_province, &one);
-  }
-  for (int i = 0; i < read->n; i++) {
-    const bool sure = read->plate[i].confidence >= SCORE_ALERT;
-    if (!used[i]) {
-      s->all.false_plates++;
-      s->all.false_sure += sure;
-      s->all.sure += sure;
-    }
-  }
+static void add_truth(struct set_score *s, const struct label *l, const struct score *one) {
+  score_add(&s->all, one);
+  struct score *by_type = group(s, "type", l->type[0] ? l->type : "unknown", LABELS_TYPE_MAX);
+  if (by_type)
+    score_add(by_type, one);
+  size_t bytes = 0;
+  const int symbol = grammar_symbol_at(l->plate, &bytes);
+  if (symbol < 0 || symbol >= GRAMMAR_PROVINCES)
+    return;
+  struct score *by_province = group(s, "province", l->plate, bytes);
+  if (by_province)
+    score_add(by_province, one);
+}
+
+void score_picture(struct set_score *s, const struct seen *p, const struct pairing *pair,
+                   enum box_form form) {
   s->all.pictures++;
+  s->all.errors += p->failed || p->error[0];
+  for (int t = 0; t < p->truths; t++) {
+    const struct label *l = &p->truth[t];
+    if (l->ignored)
+      continue;
+    const int i = pair->of_truth[t];
+    struct score one = score_of(l, i < 0 ? NULL : &p->read[i]);
+    struct rect at;
+    if (!p->crop && score_place(l, form, &at)) {
+      one.placed = 1;
+      one.found = is_found(&at, p);
+    }
+    add_truth(s, l, &one);
+  }
+  for (int i = 0; i < p->reads; i++) {
+    if (pair->of_read[i] >= 0)
+      continue;
+    const bool sure = p->read[i].confidence >= SCORE_ALERT;
+    s->all.false_plates++;
+    s->all.false_sure += sure;
+    s->all.sure += sure;
+  }
 }

@@ -99,7 +99,7 @@ static bool ctc_read(void *self, const struct image_view *frame, const struct de
   if (c->texts == 0)
     return true;
   out->type = c->text[0].type;
-  out->confidence = fminf(c->text[0].probability, 1.0f);
+  out->raw = out->confidence = fminf(c->text[0].probability, 1.0f);
   for (int i = 0; i < PLATE_TEXT_MAX; i++)
     out->text[i] = c->text[0].text[i];
   for (int i = 1; i < c->texts && i <= PLATE_ALTERNATIVES; i++) {

@@ -239,6 +239,7 @@ static size_t skip_at(const char *text) {
 static char plain_at(const char *text, size_t *bytes) {
   const unsigned char *t = (const unsigned char *)text;
   unsigned c = 0;
+  *bytes = 1;
   if (t[0] < 0x80) {
     c = t[0];
     *bytes = 1;
@@ -249,6 +250,33 @@ static char plain_at(const char *text, size_t *bytes) {
   if (c >= 'a' && c <= 'z')
     c -= 'a' - 'A';
   return (char)c;
+}
+
+bool grammar_clean(const char *text, char *out) {
+  size_t n = 0;
+  out[0] = '\0';
+  while (*text) {
+    size_t bytes = skip_at(text);
+    if (bytes) {
+      text += bytes;
+      continue;
+    }
+    const char c = plain_at(text, &bytes);
+    if (!c) { // a character of its own: its first byte, and the bytes 10xxxxxx after it
+      for (bytes = 1; ((unsigned char)text[bytes] & 0xC0) == 0x80;)
+        bytes++;
+    }
+    const size_t to = c ? 1 : bytes;
+    if (n + to >= PLATE_TEXT_MAX) {
+      out[0] = '\0';
+      return false;
+    }
+    memcpy(out + n, c ? &c : text, to);
+    n += to;
+    out[n] = '\0';
+    text += bytes;
+  }
+  return true;
 }
 
 // O and I stand on no plate: people mean 0 and 1. Where only a letter may stand there is no such

@@ -54,6 +54,11 @@ unsigned grammar_types(const char *text);
 // on no plate or is too long.
 bool grammar_normalise(const char *typed, char *out);
 
+// Takes dots, blanks and invisible marks out of a text and makes full-width forms and small letters
+// capitals; all else stays, whether a plate can hold it or not. out holds PLATE_TEXT_MAX bytes.
+// false: too long; out is then "".
+bool grammar_clean(const char *text, char *out);
+
 // The way people write it: 粤A·12345, 粤B·D12345, WJ京·1234X; a text that is no plate is copied.
 // out holds PLATE_DISPLAY_MAX bytes.
 #define PLATE_DISPLAY_MAX 40

@@ -15,6 +15,29 @@ struct doc {
   json_t *root;
 };
 
+// Is this the right file, of a format that this build reads? The kind ("reader.json": "reader")
+// must stand in its name.
+static bool known(const struct doc *d, struct err *e) {
+  const char *name = json_string_value(json_object_get(d->root, "name"));
+  const char *v = json_string_value(json_object_get(d->root, "version"));
+  const json_t *format = json_object_get(d->root, "format");
+  char kind[MODEL_NAME_MAX] = "";
+  (void)snprintf(kind, sizeof kind, "%.*s", (int)strcspn(d->file, "."), d->file);
+  if (!json_is_integer(format) || json_integer_value(format) < 0)
+    return err_set(e, ERR_FORMAT, "%s/%s: field \"format\" is missing", d->dir, d->file);
+  if (json_integer_value(format) != MODEL_FORMAT)
+    return err_set(
+        e, ERR_FORMAT,
+        "%s/%s: %.60s version %.60s has format %lld, this build reads format %d; install "
+        "the models that belong to it",
+        d->dir, d->file, name ? name : kind, v ? v : "unknown",
+        (long long)json_integer_value(format), MODEL_FORMAT);
+  if (name && !strstr(name, kind))
+    return err_set(e, ERR_FORMAT, "%s/%s: holds \"%.60s\" version %.60s, which is no %s", d->dir,
+                   d->file, name, v ? v : "unknown", kind);
+  return true;
+}
+
 static bool doc_open(struct doc *d, const char *dir, const char *file, struct err *e) {
   *d = (struct doc){dir, file, NULL};
   uint8_t *data = NULL;
@@ -30,18 +53,10 @@ static bool doc_open(struct doc *d, const char *dir, const char *file, struct er
     json_decref(d->root);
     return err_set(e, ERR_FORMAT, "%s/%s: is no JSON object", dir, file);
   }
-  const json_t *format = json_object_get(d->root, "format");
-  if (!json_is_integer(format) || json_integer_value(format) != MODEL_FORMAT) {
-    const json_int_t found = json_is_integer(format) ? json_integer_value(format) : -1;
-    json_decref(d->root);
-    if (found < 0)
-      return err_set(e, ERR_FORMAT, "%s/%s: field \"format\" is missing", dir, file);
-    return err_set(e, ERR_FORMAT,
-                   "%s/%s: format %lld, this build reads format %d; install the models that belong "
-                   "to it",
-                   dir, file, (long long)found, MODEL_FORMAT);
-  }
-  return true;
+  if (known(d, e))
+    return true;
+  json_decref(d->root);
+  return false;
 }
 
 // A number in [lo, hi]; `fallback` where the field is absent, NAN: it must be there.
