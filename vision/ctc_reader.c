@@ -37,7 +37,7 @@ struct ctc_reader {
 static bool look(struct ctc_reader *r, const struct image_view *frame, const struct quad *plate,
                  int which, bool two_lines, struct ctc_result *out, struct err *e) {
   const struct rectify_shape shape = {r->model.width, r->model.height, r->model.upper,
-                                      r->model.upper_width};
+                                      r->model.upper_width, r->model.upper_inset};
   if (!rectify_line(r->work, frame, plate, &margin[which], two_lines, &shape, r->pixels, e))
     return false;
   const size_t area = (size_t)r->model.width * (size_t)r->model.height;

@@ -32,6 +32,7 @@ struct reader_model {
   float temperature; // of the text's logits
   float upper;       // share of a double-line plate's height that is its upper line
   int upper_width;   // columns of the input that the upper line gets
+  float upper_inset; // share of the width left out on both sides of the upper line
 };
 
 struct detector_model {

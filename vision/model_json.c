@@ -159,7 +159,8 @@ bool model_load_reader(struct reader_model *m, const char *dir, struct err *e) {
                   whole(&d, "blank", 0, 0, 0.0, &(int){0}, e) &&
                   real(&d, "temperature", 0.05, 20.0, 1.0, &m->temperature, e) &&
                   real(&d, "upper", 0.1, 0.9, 0.43, &m->upper, e) &&
-                  whole(&d, "upper_width", 1, m->width - 1, 48.0, &m->upper_width, e);
+                  whole(&d, "upper_width", 1, m->width - 1, 48.0, &m->upper_width, e) &&
+                  real(&d, "upper_inset", 0.0, 0.4, 0.0, &m->upper_inset, e);
   json_decref(d.root);
   return ok;
 }

@@ -23,10 +23,11 @@ static struct point in_quad(const struct quad *q, float u, float v) {
       ((p[1].y - p[0].y + g * p[1].y) * u + (p[3].y - p[0].y + h * p[3].y) * v + p[0].y) / w};
 }
 
-// The part of a quad between v0 and v1 down.
-static struct quad band(const struct quad *q, float v0, float v1) {
+// The part of a quad between v0 and v1 down, without `inset` on both sides.
+static struct quad band(const struct quad *q, float inset, float v0, float v1) {
+  const float u0 = inset, u1 = 1.0f - inset;
   return (struct quad){
-      {in_quad(q, 0.0f, v0), in_quad(q, 1.0f, v0), in_quad(q, 1.0f, v1), in_quad(q, 0.0f, v1)}};
+      {in_quad(q, u0, v0), in_quad(q, u1, v0), in_quad(q, u1, v1), in_quad(q, u0, v1)}};
 }
 
 static struct quad looked_at(const struct quad *plate, const struct rectify_look *look) {
@@ -50,7 +51,8 @@ bool rectify_line(struct ocv_work *work, const struct image_view *frame, const s
   const struct quad q = look ? looked_at(plate, look) : *plate;
   if (!two_lines)
     return ocv_warp(work, frame, &q, w, h, pixels, stride, bytes, e);
-  const struct quad upper = band(&q, 0.0f, shape->upper), lower = band(&q, shape->upper, 1.0f);
+  const struct quad upper = band(&q, shape->upper_inset, 0.0f, shape->upper);
+  const struct quad lower = band(&q, 0.0f, shape->upper, 1.0f);
   return ocv_warp(work, frame, &upper, left, h, pixels, stride, bytes, e) &&
          ocv_warp(work, frame, &lower, w - left, h, pixels + 3 * left, stride, bytes, e);
 }

@@ -18,6 +18,7 @@ struct rectify_shape {
   int width, height; // pixels of the line
   float upper;       // part of a double-line plate's height that is its upper line
   int upper_width;   // columns that the upper line gets
+  float upper_inset; // part of the width left out on both sides of the upper line, where nothing is
 };
 
 // How one look differs from the corners as found: by how much of the plate's height it is wider and

@@ -133,6 +133,9 @@ static void impossible_fields_are_named(void **state) {
   refused("reader.json", "pink");
   put_changed("reader.json", "\"temperature\":", "\"temperature\": -1, \"t\":");
   refused("reader.json", "temperature");
+  put_changed("reader.json",
+              "\"upper\":", "\"upper_inset\": 0.6, \"upper\":"); // both sides overlap
+  refused("reader.json", "upper_inset");
 }
 
 static void networks_missing_or_damaged_are_named(void **state) {

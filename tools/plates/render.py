@@ -11,6 +11,7 @@ import os
 import sys
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -43,7 +44,7 @@ def first_font(names, size):
     raise FileNotFoundError("no font found, install fonts-dejavu-core and fonts-wqy-zenhei; looked for " + ", ".join(names))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=20000)
 def glyph(ch, kind, w, h, folder, face):
     """Coverage 0..1 of one character stretched to w x h. kind: 140, 220_up, 220_down, green."""
     if folder:
@@ -123,7 +124,11 @@ def cells(text, ptype):
         xs = [15, 88] + [140 + 52 * i for i in range(6)]
         return [(c, "140", x, 25, 45, 90, c in "应急") for c, x in zip(text, xs)], (74, 70), (480, 140)
     if text.startswith("WJ"):
-        out = [("W", "140", 14, 25, 40, 90, True), ("J", "140", 60, 25, 40, 90, True), (text[2], "140", 108, 45, 36, 60, True)]
+        small = text[2] not in DIGITS
+        out = [("W", "140", 14, 25, 40, 90, True), ("J", "140", 60, 25, 40, 90, True)]
+        out += [(text[2], "140", 108, 45, 36, 60, True)] if small else []
+        if not small:
+            return out + [(c, "140", 142 + 56 * i, 25, 45, 90, False) for i, c in enumerate(text[2:])], (122, 70), (440, 140)
         return out + [(c, "140", 165 + 52 * i, 25, 45, 90, False) for i, c in enumerate(text[3:])], (154, 70), (440, 140)
     if text[0] == "使" or text[-1] == "使":
         xs, dot = [15.5 + 57 * i + (22 if i > 3 else 0) for i in range(7)], (15.5 + 57 * 4 + 5, 70)
@@ -153,55 +158,101 @@ def background(ptype, w, h, rng, jitter):
     return img
 
 
-def bolts(img, ptype, rng, jitter):
-    h, w = img.shape[:2]
+def bolts(img, ptype, rng, jitter, scale=1.0):
+    h, w = (v / scale for v in img.shape[:2])
     if ptype in DOUBLE:
         spots = [(85, 17), (w - 85, 17)]
     else:
         spots = [(w * 0.27, 17), (w * 0.73, 17), (w * 0.27, h - 17), (w * 0.73, h - 17)]
         if jitter and rng.random() < 0.5:
             spots = spots[:2]
-    m = blob(20, 9)
+    px = lambda v: max(1, int(round(v * scale)))
+    m = blob(px(20), px(9))
     for x, y in spots:
         kind = rng.random() if jitter else 0.0
         if kind > 0.85:
             continue
         dx, dy = (rng.normal(0, 2, 2) if jitter else (0, 0))
         c = (225, 225, 225) if not jitter else tuple([float(rng.uniform(20, 250))] * 3)
-        paint(img, m if kind < 0.5 else blob(14, 14), x - 10 + dx, y - 5 + dy, c)
+        paint(img, m if kind < 0.5 else blob(px(14), px(14)), (x - 10 + dx) * scale, (y - 5 + dy) * scale, c)
 
 
-def render(text, ptype, glyphs=None, rng=None):
-    """Artwork of one plate. rng: numpy Generator for small differences between plates, or None for the plain plate."""
+def coverage(text, ptype, folder, face, scale, rng):
+    """What is painted in the plate's own ink, what in red (0..1 each), the dot's centre or None, and each character's
+    box (x0, y0, x1, y1): all in pixels of a plate drawn at `scale` pixels a millimetre."""
+    jitter = rng is not None
+    chars, dot, (w, h) = cells(text, ptype)
+    size = (int(round(h * scale)), int(round(w * scale)))
+    ink, red = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    sx, sy = (rng.normal(0, 1.2, 2) if jitter else (0, 0))
+    worn = rng.random() < 0.15 if jitter else False
+    plain_red = jitter and rng.random() < 0.15  # repainted by hand, or a kind on which it is not red
+    tight = rng.normal(0, 0.012) if jitter and rng.random() < 0.3 else 0.0  # pressed closer or wider than the standard
+    boxes = []
+    for n, (ch, kind, x, y, cw, ch_h, is_red) in enumerate(chars):
+        x = x + (x + cw / 2 - w / 2) * tight
+        gw, gh = max(2, int(round(cw * scale))), max(2, int(round(ch_h * scale)))
+        m = glyph(ch, kind, gw, gh, folder, face)
+        if worn:
+            m = m * np.float32(rng.uniform(0.55, 1.0))
+        at = int(round((x + sx) * scale)), int(round((y + sy) * scale))
+        to = red if is_red and not plain_red else ink
+        x0, y0, x1, y1 = max(0, at[0]), max(0, at[1]), min(size[1], at[0] + gw), min(size[0], at[1] + gh)
+        part = to[y0:y1, x0:x1]
+        np.maximum(part, m[y0 - at[1]:y1 - at[1], x0 - at[0]:x1 - at[0]], out=part)
+        boxes.append((x0, y0, x1, y1))
+    return ink, red, dot, boxes
+
+
+def weigh(m, rng, scale):
+    """Strokes a little bolder or lighter than drawn: other makers, other years, thick paint."""
+    k = rng.normal(0, 1.6) * scale  # pixels a stroke grows by on both sides together
+    s = max(0.6, abs(k))
+    b = cv2.GaussianBlur(m, (0, 0), s)
+    return np.clip((b - 0.5 + 0.28 * k / s) * min(3.0, 2.0 * s) + 0.5, 0, 1)
+
+
+def render(text, ptype, glyphs=None, rng=None, scale=1.0, parts=None):
+    """Artwork of one plate. rng: numpy Generator for small differences between plates, or None for the plain plate.
+
+    scale: pixels a millimetre. parts: a dict that receives `cover`, where ink is, 0..1, and `boxes`, each character's
+    place in it."""
     if ptype not in TYPES:
         raise ValueError(f"no plate type {ptype!r}; known: {', '.join(TYPES)}")
     jitter = rng is not None
     folder = font_dir(glyphs) if glyphs else ""
     face = int(rng.integers(2)) if jitter else 0
-    chars, dot, (w, h) = cells(text, ptype)
+    ink_at, red_at, dot, boxes = coverage(text, ptype, folder, face, scale, rng)
+    h, w = ink_at.shape
     img = background(ptype, w, h, rng, jitter)
     ink = np.asarray(INK[ptype], np.float32)
     red = np.asarray(RED, np.float32)
     if jitter:
         ink = np.clip(ink + rng.normal(0, 10, 3) - (rng.uniform(0, 40) if ink[0] > 128 else rng.uniform(-40, 0)), 0, 255)
         red = np.clip(red + rng.normal(0, 20, 3), 0, 255)
+    px = lambda v: max(1, int(round(v * scale)))
     if not jitter or rng.random() < 0.9:
         inset = 3 if not jitter else int(rng.integers(0, 6))
         width = 3 if not jitter else int(rng.integers(2, 5))
-        paint(img, frame_mask(w, h, inset, width, 9), 0, 0, ink)
-    bolts(img, ptype, rng, jitter)
+        paint(img, frame_mask(w, h, int(round(inset * scale)), px(width), px(9)), 0, 0, ink)
+    bolts(img, ptype, rng, jitter, scale)
     if dot and (not jitter or rng.random() < 0.93):
-        paint(img, blob(11, 11), dot[0] - 5, dot[1] - 5, ink)
+        paint(img, blob(px(11), px(11)), (dot[0] - 5) * scale, (dot[1] - 5) * scale, ink)
     elif ptype in ("green", "green_large"):
-        paint(img, blob(26, 26), 123, 57, (90, 150, 190))
-        paint(img, blob(12, 12), 132, 64, (240, 240, 240))
-    sx, sy = (rng.normal(0, 1.2, 2) if jitter else (0, 0))
-    worn = rng.random() < 0.15 if jitter else False
-    for ch, kind, x, y, cw, ch_h, is_red in chars:
-        m = glyph(ch, kind, cw, ch_h, folder, face)
-        if worn:
-            m = m * rng.uniform(0.55, 1.0)
-        paint(img, m, x + sx, y + sy, red if is_red else ink)
+        paint(img, blob(px(26), px(26)), 123 * scale, 57 * scale, (90, 150, 190))
+        paint(img, blob(px(12), px(12)), 132 * scale, 64 * scale, (240, 240, 240))
+    if jitter and rng.random() < 0.6:
+        ink_at = weigh(ink_at, rng, scale)
+        red_at = weigh(red_at, rng, scale) if red_at.any() else red_at
+    if parts is not None:
+        parts["cover"], parts["boxes"] = np.maximum(ink_at, red_at), boxes
+    if jitter and rng.random() < 0.4:  # pressed out of the sheet: one flank of each stroke is lit, the other is not
+        e = px(2)
+        both = np.maximum(ink_at, red_at)
+        img += ((np.roll(both, e, (0, 1)) - both) * np.float32(rng.uniform(-45, 45)))[..., None]
+    img += (ink - img) * ink_at[..., None]
+    if red_at.any():
+        img += (red - img) * red_at[..., None]
     return np.clip(img + 0.5, 0, 255).astype(np.uint8)
 
 

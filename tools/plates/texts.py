@@ -9,7 +9,7 @@ SYMBOLS = list(PROVINCES + SPECIAL + DIGITS + LETTERS)
 TYPES = ["blue", "green", "green_large", "yellow", "yellow2", "white", "white2", "black"]
 DOUBLE = ("yellow2", "white2")
 ENERGY = "DFABCEGHJK"  # GA 36-2018: D and F first, the others since they ran out
-MILITARY = "VKHBSLJNGCZEA"  # arms and regions; the second letter is free
+MILITARY = "ABCDEGHJKLNSVYZ"  # arms and regions, of all series since 2012; the second letter is free
 
 
 def pick(rng, s):
@@ -48,15 +48,17 @@ def random_plate(rng, ptype, province=None, letters=2):
     if ptype == "yellow2":
         return c + (serial(rng, 4, min(letters, 2)) + "挂" if r < 0.4 else serial(rng, 5, letters))
     if ptype == "white":
-        if r < 0.45:
+        if r < 0.38:
             return c + serial(rng, 4, 1) + "警"
-        if r < 0.6:
+        if r < 0.5:
             return p + pick(rng, "XS") + digits(rng, 4) + "应急"
         if r < 0.8:
+            if r < 0.55:
+                return "WJ" + digits(rng, 5)  # headquarters: no province
             return "WJ" + p + digits(rng, 4) + (pick(rng, LETTERS) if rng.random() < 0.5 else digits(rng, 1))
         return pick(rng, MILITARY) + pick(rng, LETTERS) + digits(rng, 5)
     if ptype == "white2":
-        if r < 0.5:
+        if r < 0.6:
             return "WJ" + p + digits(rng, 4) + (pick(rng, LETTERS) if rng.random() < 0.5 else digits(rng, 1))
         return pick(rng, MILITARY) + pick(rng, LETTERS) + digits(rng, 5)
     if ptype == "black":

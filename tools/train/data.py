@@ -10,12 +10,13 @@ import sys
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "plates"))
 sys.path.insert(0, HERE)
 import degrade  # noqa: E402
-from render import render  # noqa: E402
+from render import HANZI, LATIN, first_font, render  # noqa: E402
 from texts import DOUBLE, PROVINCES, SYMBOLS, TYPES, random_plate  # noqa: E402
 
 INDEX = {c: i + 1 for i, c in enumerate(SYMBOLS)}  # 0 is CTC's blank
@@ -23,7 +24,11 @@ MAX = 8
 SETS = ["easypr_toll_crops", "lprnet_crops", "ccpd_blue_train", "ccpd_blue_uncleacc"]
 SHARE = {"blue": .18, "green": .13, "green_large": .08, "yellow": .12, "yellow2": .17, "white": .13, "white2": .11,
          "black": .08}
-NOTHING = 0.04  # share of plate-free crops, whose text is empty
+NOTHING = 0.05  # share of crops without a plate, whose text is empty
+SCALES = (0.3, 0.42, 0.6, 0.85, 1.0)  # pixels a millimetre of the artwork: no finer than the picture needs
+READABLE = 0.65  # degrade.legibility() from which on a person reads every character, judged by eye on sorted sheets
+LEAST = ((0.05, -1.0), (0.15, 0.3), (1.0, 0.5))  # (up to this share, least legible): what training looks at
+TRIES = 4
 
 
 def held_out(plate):
@@ -88,15 +93,68 @@ def encode(text):
     return out
 
 
-def generated(rng, glyphs, bg, ptype=None, province=None, fresh=False):
-    """One generated crop. fresh: a text that training never draws (its hash falls into the held-out part)."""
+def generated(rng, glyphs, bg, ptype=None, province=None, fresh=False, least=READABLE):
+    """One generated crop, its text and type. fresh: a text that training never draws (its hash falls into the held-out
+    part). least: looks less legible than this are taken again, up to TRIES times."""
     t = ptype or TYPES[int(rng.choice(len(TYPES), p=[SHARE[k] for k in TYPES]))]
     while True:
         text = random_plate(rng, t, province, letters=5 if rng.random() < 0.5 and t in ("blue", "yellow", "yellow2") else 2)
         if held_out(text) == fresh:
             break
-    art = render(text, t, glyphs if rng.random() < 0.88 else None, rng)
-    return degrade.photograph(art, t in DOUBLE, rng, bg), text, t
+    width = degrade.seen_width(t in DOUBLE, rng)
+    scale = next(s for s in SCALES if s >= 1.4 * width / 440 or s == SCALES[-1])
+    parts = {}
+    art = render(text, t, glyphs if rng.random() < 0.94 else None, rng, scale, parts)
+    for _ in range(TRIES):
+        x, seen = degrade.photograph(art, t in DOUBLE, rng, bg, parts["cover"], parts["boxes"], width)
+        if seen >= least:
+            return x, text, t
+    return generated(rng, glyphs, bg, t, province, fresh, least)
+
+
+def lettering(rng, size):
+    """What is lettered but no plate: clocks of recorders, telephone numbers, names; drawn on a plain ground."""
+    w, h = size
+    r = rng.random()
+    n = lambda k: "".join(str(d) for d in rng.integers(0, 10, k))
+    if r < 0.35:
+        text = f"20{n(2)}-{n(2)}-{n(2)} {n(2)}:{n(2)}:{n(2)}"[: int(rng.integers(8, 20))]
+    elif r < 0.6:
+        text = "1" + n(10)
+    else:
+        text = "".join(WORDS[int(i)] for i in rng.integers(0, len(WORDS), int(rng.integers(2, 9))))
+    im = Image.new("RGB", (w, h), tuple(rng.integers(0, 256, 3).tolist()))
+    f = first_font((HANZI if r >= 0.6 else LATIN)[:1], int(h * rng.uniform(0.4, 0.9)))
+    ImageDraw.Draw(im).text((rng.uniform(-0.1, 0.2) * w, rng.uniform(-0.1, 0.3) * h), text, font=f,
+                            fill=tuple(rng.integers(0, 256, 3).tolist()))
+    return np.ascontiguousarray(np.asarray(im)[..., ::-1])
+
+
+WORDS = "出口入停车场收费站高速公路限速安全运输有限公司物流货汽销售服务电话请勿靠近OPELABSGTRSEDHINOVW欢迎光临小心"
+
+
+def nothing(rng, glyphs, bg):
+    """A crop whose text is empty: plate-free patches, lettering, a plate of which more than half is cut off."""
+    r = rng.random()
+    if r < 0.7:
+        p = bg[int(rng.integers(len(bg)))] if r < 0.45 else lettering(rng, (140, 40))
+        h, w = p.shape[:2]
+        return degrade.again(p, [[0, 0], [w, 0], [w, h], [0, h]], rng.random() < 0.3, rng)
+    t = TYPES[int(rng.integers(len(TYPES)))]
+    x = degrade.photograph(render(random_plate(rng, t), t, glyphs, rng, 0.5), t in DOUBLE, rng, bg)[0]
+    cut = int(rng.uniform(0.62, 0.85) * 128)
+    out = cv2.resize(backdrop_strip(rng, bg), (128, 32))
+    if rng.random() < 0.5:
+        out[:, :128 - cut] = x[:, cut:]
+    else:
+        out[:, cut:] = x[:, :128 - cut]
+    return out
+
+
+def backdrop_strip(rng, bg):
+    if rng.random() < 0.5:
+        return bg[int(rng.integers(len(bg)))]
+    return np.full((32, 128, 3), rng.integers(0, 256, 3), np.uint8)
 
 
 def real_weights(train):
@@ -117,16 +175,15 @@ def shard(seed, n, glyphs, bg, train, weights, real_share):
     for i in range(n):
         r = rng.random()
         if r < NOTHING:
-            p = bg[int(rng.integers(len(bg)))]
-            h, w = p.shape[:2]
-            x[i] = degrade.again(p, [[0, 0], [w, 0], [w, h], [0, h]], rng.random() < 0.3, rng)
+            x[i] = nothing(rng, glyphs, bg)
             k[i] = 255
             continue
         if r < NOTHING + real_share:
             _, im, q, text, t = train[int(rng.choice(len(train), p=weights))]
             x[i] = degrade.again(im, q, False, rng)
         else:
-            x[i], text, t = generated(rng, glyphs, bg)
+            u = rng.random()
+            x[i], text, t = generated(rng, glyphs, bg, least=next(v for p, v in LEAST if u < p))
         y[i], k[i] = encode(text), TYPES.index(t)
     return x, y, k
 

@@ -15,8 +15,12 @@ import torch.nn.functional as F
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "plates"))
+import warm  # noqa: E402
 from model import Reader  # noqa: E402
 from texts import SYMBOLS, TYPES  # noqa: E402
+
+
+NEWER = 1.02  # a shard is this much less likely than the next newer one: shards are written while training runs
 
 
 def to_input(x):
@@ -27,11 +31,17 @@ def to_input(x):
 def vary(x):
     """Cheap differences so that a shard seen twice is not the same twice."""
     n = x.shape[0]
-    x = x * (1 + 0.2 * (torch.rand(n, 3, 1, 1) - .5)) + 0.1 * (torch.rand(n, 1, 1, 1) - .5)
+    if torch.rand(()) < 0.7:  # other corner errors: shift, scale, slant
+        r = (torch.rand(n, 2, 3) - .5) * torch.tensor([[0.07, 0.05, 0.05], [0.08, 0.14, 0.1]])
+        x = F.grid_sample(x, F.affine_grid(r + torch.eye(2, 3), x.shape, align_corners=False), padding_mode="border",
+                          align_corners=False)
+    x = x * (1 + 0.25 * (torch.rand(n, 3, 1, 1) - .5)) + 0.1 * (torch.rand(n, 1, 1, 1) - .5)
     x = (x - .5) * (1 + 0.5 * (torch.rand(n, 1, 1, 1) - .5)) + .5
-    grey = (torch.rand(n, 1, 1, 1) < 0.06).float()
+    grey = (torch.rand(n, 1, 1, 1) < 0.08).float()
     x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
-    x = torch.roll(x, (int(torch.randint(-1, 2, ())), int(torch.randint(-2, 3, ()))), (2, 3))
+    if torch.rand(()) < 0.25:  # softer
+        w = torch.rand(n, 1, 1, 1)
+        x = x * (1 - w) + F.avg_pool2d(x, 3, 1, 1, count_include_pad=False) * w
     return (x + torch.randn_like(x) * 0.02 * torch.rand(n, 1, 1, 1)).clamp(0, 1)
 
 
@@ -40,6 +50,15 @@ def rate(progress, peak):
     if progress < 0.08:
         return peak * (0.1 + 0.9 * progress / 0.08)
     return peak * max(0.002, 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.08) / 0.92))))
+
+
+def shards(work):
+    return sorted(f for f in glob.glob(os.path.join(work, "shard*.npz")) if not f.endswith(".tmp.npz"))
+
+
+def wait_for_shard(work):
+    while not shards(work):
+        time.sleep(2)
 
 
 def save(path, state):
@@ -55,11 +74,19 @@ def main():
     ap.add_argument("--rate", type=float, default=2.5e-3)
     ap.add_argument("--threads", type=int, default=1)
     ap.add_argument("--seed", type=int, default=5)
+    ap.add_argument("--from", dest="onnx", help="start from the weights of this reader.onnx instead of from nothing")
+    ap.add_argument("--float32", action="store_true", help="do not compute in bfloat16 (processors without it)")
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     rng = np.random.default_rng(a.seed)
+    wait_for_shard(a.work)
     net = Reader(len(SYMBOLS), len(TYPES))
+    if a.onnx:
+        x = np.load(shards(a.work)[0])["x"][:512]
+        fresh = warm.start(net, a.onnx, to_input(x))
+        print(f"starts from {a.onnx}; new: {', '.join(fresh) or 'nothing'}", flush=True)
+    net = net.to(memory_format=torch.channels_last)
     opt = torch.optim.AdamW(net.parameters(), lr=a.rate, weight_decay=0.01)
     mean = {k: v.clone() for k, v in net.state_dict().items()}  # average of the weights over the last few hundred steps
     spent, steps, seen, passes = 0.0, 0, 0, {}
@@ -75,13 +102,9 @@ def main():
     losses, budget, net_time = [], a.minutes * 60, spent
     net.train()
     while net_time < budget:
-        files = sorted(glob.glob(os.path.join(a.work, "shard*.npz")))
-        files = [f for f in files if not f.endswith(".tmp.npz")]
-        if not files:
-            time.sleep(2)
-            start += 2
-            continue
-        f = min(files, key=lambda f: (passes.get(f, 0), rng.random()))  # the least used shard
+        files = shards(a.work)
+        p = np.array([NEWER ** (len(files) - i) / (1 + passes.get(f, 0)) ** 3 for i, f in enumerate(files)])
+        f = files[int(rng.choice(len(files), p=p / p.sum()))]  # unseen ones first, new ones rather than old ones
         d = np.load(f)
         x, y, k = d["x"], d["y"], d["k"].astype(np.int64)
         k[k == 255] = -100
@@ -92,7 +115,10 @@ def main():
             net_time = spent + time.monotonic() - start
             for g in opt.param_groups:
                 g["lr"] = rate(net_time / budget, a.rate)
-            text, kind = net(vary(to_input(x[at])))
+            picture = vary(to_input(x[at])).contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=not a.float32):
+                text, kind = net(picture)
+            text, kind = text.float(), kind.float()  # the loss sums many small probabilities
             lengths = torch.from_numpy((y[at] > 0).sum(1).astype(np.int64))
             loss_text = F.ctc_loss(text.permute(1, 0, 2).log_softmax(2), torch.from_numpy(y[at].astype(np.int64)),
                                    torch.full((a.batch,), 32, dtype=torch.int64), lengths, zero_infinity=True)
