@@ -11,9 +11,8 @@ import os
 import sys
 from functools import lru_cache
 
-import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from texts import DIGITS, DOUBLE, LETTERS, TYPES, random_plate  # noqa: E402
@@ -208,7 +207,8 @@ def weigh(m, rng, scale):
     """Strokes a little bolder or lighter than drawn: other makers, other years, thick paint."""
     k = rng.normal(0, 1.6) * scale  # pixels a stroke grows by on both sides together
     s = max(0.6, abs(k))
-    b = cv2.GaussianBlur(m, (0, 0), s)
+    b = Image.fromarray((m * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(s))
+    b = np.asarray(b, np.float32) / 255
     return np.clip((b - 0.5 + 0.28 * k / s) * min(3.0, 2.0 * s) + 0.5, 0, 1)
 
 

@@ -93,23 +93,44 @@ def encode(text):
     return out
 
 
+def drawn(rng, glyphs, ptype, province, fresh):
+    """A text of this type, its artwork no finer than the picture needs, its parts, and the width to see it at."""
+    while True:
+        wild = rng.random() < 0.5 and ptype in ("blue", "yellow", "yellow2")
+        text = random_plate(rng, ptype, province, letters=5 if wild else 2)
+        if held_out(text) == fresh:
+            break
+    width = degrade.seen_width(ptype in DOUBLE, rng)
+    scale = next(s for s in SCALES if s >= 1.4 * width / 440 or s == SCALES[-1])
+    parts = {}
+    return text, render(text, ptype, glyphs if rng.random() < 0.94 else None, rng, scale, parts), parts, width
+
+
+def hard(rng, glyphs, bg, ptype, province):
+    """A readable generated picture of a text that training never draws, cut out at its own size: (BGR, text)."""
+    while True:
+        text, art, parts, width = drawn(rng, glyphs, ptype, province, True)
+        for _ in range(TRIES):
+            s, q, seen = degrade.shoot(art, ptype in DOUBLE, rng, bg, parts["cover"], parts["boxes"], width)
+            if seen < READABLE:
+                continue
+            side = np.linalg.norm(np.roll(q, -1, 0) - q, axis=1)
+            w, h = int(round((side[0] + side[2]) / 2)), int(round((side[1] + side[3]) / 2))
+            to = np.array([[-.5, -.5], [w - .5, -.5], [w - .5, h - .5], [-.5, h - .5]], np.float32)
+            m = cv2.getPerspectiveTransform(np.asarray(q, np.float32), to)
+            return cv2.warpPerspective(s, m, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), text
+
+
 def generated(rng, glyphs, bg, ptype=None, province=None, fresh=False, least=READABLE):
-    """One generated crop, its text and type. fresh: a text that training never draws (its hash falls into the held-out
+    """One generated crop (128x32), its text and type. fresh: a text that training never draws (its hash falls into the held-out
     part). least: looks less legible than this are taken again, up to TRIES times."""
     t = ptype or TYPES[int(rng.choice(len(TYPES), p=[SHARE[k] for k in TYPES]))]
     while True:
-        text = random_plate(rng, t, province, letters=5 if rng.random() < 0.5 and t in ("blue", "yellow", "yellow2") else 2)
-        if held_out(text) == fresh:
-            break
-    width = degrade.seen_width(t in DOUBLE, rng)
-    scale = next(s for s in SCALES if s >= 1.4 * width / 440 or s == SCALES[-1])
-    parts = {}
-    art = render(text, t, glyphs if rng.random() < 0.94 else None, rng, scale, parts)
-    for _ in range(TRIES):
-        x, seen = degrade.photograph(art, t in DOUBLE, rng, bg, parts["cover"], parts["boxes"], width)
-        if seen >= least:
-            return x, text, t
-    return generated(rng, glyphs, bg, t, province, fresh, least)
+        text, art, parts, width = drawn(rng, glyphs, t, province, fresh)
+        for _ in range(TRIES):
+            x, seen = degrade.photograph(art, t in DOUBLE, rng, bg, parts["cover"], parts["boxes"], width)
+            if seen >= least:
+                return x, text, t
 
 
 def lettering(rng, size):
@@ -189,7 +210,8 @@ def shard(seed, n, glyphs, bg, train, weights, real_share):
 
 
 def validation(shared, glyphs, bg, per=8):
-    """Name -> (x, texts, types): real validation parts, generated ones for each type (31 provinces x per), the scenes."""
+    """Name -> (x, texts, types): real validation parts, the scenes, generated ones of texts that training never draws:
+    readable ones for each type (31 provinces x per), and all types mixed with whatever the generator gives."""
     _, val, test = real(shared)
     out = {}
     for name, im, q, text, t in val + test:
@@ -198,11 +220,12 @@ def validation(shared, glyphs, bg, per=8):
         for to, v in zip(out[key], (degrade.rectify(im, q, t in DOUBLE), text, t)):
             to.append(v)
     rng = np.random.default_rng(77)
-    for t in TYPES:
+    jobs = [("hard " + t, t, READABLE, per) for t in TYPES] + [("unreadable ones too", None, -1.0, 4 * per)]
+    for name, t, least, n in jobs:
         got = ([], [], [])
-        for _ in range(per):
+        for _ in range(n):
             for p in PROVINCES:
-                for to, v in zip(got, generated(rng, glyphs, bg, t, p, fresh=True)):
+                for to, v in zip(got, generated(rng, glyphs, bg, t, p, fresh=True, least=least)):
                     to.append(v)
-        out["generated " + t] = got
+        out[name] = got
     return {k: (np.stack(v[0]), v[1], v[2]) for k, v in out.items()}

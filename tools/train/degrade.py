@@ -251,8 +251,9 @@ def seen_width(double, rng):
     return float(np.exp(rng.uniform(np.log(75 if double else 60), np.log(300 if double else 260))))
 
 
-def photograph(art, double, rng, patches=None, cover=None, boxes=None, width=None):
-    """One 128x32 BGR crop of this artwork (RGB uint8), degraded at random, and its legibility (1 without cover)."""
+def shoot(art, double, rng, patches=None, cover=None, boxes=None, width=None):
+    """A picture (BGR) of this artwork (RGB uint8), degraded at random; the quad by which to cut the plate out, as wrong
+    as a detector's or an upright box; and its legibility (1 without cover)."""
     h, w = art.shape[:2]
     a = light(age(art.astype(np.float32), rng), rng)
     box = rng.random() < (0.15 if double else 0.33)  # no corners known: an upright box squeezed into the crop
@@ -280,7 +281,7 @@ def photograph(art, double, rng, patches=None, cover=None, boxes=None, width=Non
     s = np.ascontiguousarray(camera(s, rng, px)[..., ::-1])
     seen = legibility(s, q, cover, boxes, double) if cover is not None else 1.0
     if not box:
-        return rectify(s, jitter(q, px, rng), double, rng.random() < 0.7), seen
+        return s, jitter(q, px, rng), seen
     loose = 0.05 if double else 0.22  # a loose box would put the cut between the lines into one of them
     x0, y0 = q.min(0) - rng.uniform(-0.03, loose, 2) * px
     x1, y1 = q.max(0) + rng.uniform(-0.03, loose, 2) * px
@@ -293,6 +294,12 @@ def photograph(art, double, rng, patches=None, cover=None, boxes=None, width=Non
         if rng.random() < 0.5:
             s = squeeze_jpeg(s, rng)
         q = to + rng.normal(0, 0.6, (4, 2)) * (rng.random() < 0.5)
+    return s, q, seen
+
+
+def photograph(art, double, rng, patches=None, cover=None, boxes=None, width=None):
+    """The reader's 128x32 crop of such a picture, and its legibility."""
+    s, q, seen = shoot(art, double, rng, patches, cover, boxes, width)
     return rectify(s, q, double, rng.random() < 0.7), seen
 
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import data  # noqa: E402
-from degrade import UPPER, UPPER_WIDTH  # noqa: E402
+from degrade import UPPER, UPPER_INSET, UPPER_WIDTH  # noqa: E402
 from model import Reader, folded, multiply_adds  # noqa: E402
 from reader import to_input  # noqa: E402
 from texts import PROVINCES, SYMBOLS, TYPES  # noqa: E402
@@ -69,12 +69,32 @@ def measure(logits, kinds, texts, types, t):
             "read": read, "ok": ok, "conf": conf}
 
 
+def province_table(path, made, real):
+    """Writes the table of provinces between its two marks in a Markdown file."""
+    begin, end = "<!-- provinces: written by tools/train/finish_reader.py -->\n", "<!-- end of provinces -->\n"
+    with open(path, encoding="utf-8") as f:
+        s = f.read()
+    if begin not in s or end not in s:
+        raise ValueError(f"{path} has no place for the table of provinces: a line {begin.strip()} and a line {end.strip()}")
+    rows = ["| province | generated | province found % | whole text % | at or above 0.9 % | of these wrong | real | read |",
+            "|---|---|---|---|---|---|---|---|"]
+    for p in PROVINCES:
+        v, r = np.array(made[p], float), real.get(p, [])
+        rows.append(f"| {p} | {len(v)} | {v[:, 0].mean() * 100:.1f} | {v[:, 1].mean() * 100:.1f} | {v[:, 2].mean() * 100:.1f} | "
+                    f"{int((1 - v[:, 3]).sum())} | {len(r)} | {int(sum(r))} |")
+    head, tail = s[:s.index(begin) + len(begin)], s[s.index(end):]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(head + "\n" + "\n".join(rows) + "\n\n" + tail)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, epilog="example: finish_reader.py --shared ../shared --work /tmp/reader")
     ap.add_argument("--shared", required=True)
     ap.add_argument("--work", required=True)
     ap.add_argument("--out", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "vision", "models"))
     ap.add_argument("--version", default="1")
+    ap.add_argument("--per", type=int, default=24, help="generated validation plates of each type and province")
+    ap.add_argument("--provinces", help="a Markdown file whose table of provinces is to be written anew")
     ap.add_argument("--sheet", help="write a picture of the real failures here (it shows plates: do not commit)")
     a = ap.parse_args()
     torch.set_num_threads(1)
@@ -106,21 +126,25 @@ def main():
         return 1
 
     bg = data.patches(a.shared)
-    sets = data.validation(a.shared, os.path.join(a.shared, "plates", "glyphs"), bg)
+    sets = data.validation(a.shared, os.path.join(a.shared, "plates", "glyphs"), bg, a.per)
     got = {n: run(net, x) for n, (x, _, _) in sets.items()}
-    real = [n for n in sets if not n.startswith("generated") and n != "easypr_scenes"]
-    fit = [(got[n][0], sets[n][1], len(sets[n][1]) * (4 if n in real else 0.25)) for n in sets if n != "easypr_scenes"]
+    made = [n for n in sets if n.startswith("hard") or n.startswith("unreadable")]
+    # the real parts together weigh as much as the generated ones together
+    real = {n: len(v[1]) for n, v in sets.items() if n not in made and n != "easypr_scenes"}
+    fit = [(got[n][0], sets[n][1], real[n] / sum(real.values()) if n in real else 1 / len(made))
+           for n in sets if n != "easypr_scenes"]
     t = temperature(fit)
-    table, provinces, wrong = [], {}, []
+    table, provinces, seen_real, wrong = [], {}, {}, []
     for n, (x, texts, types) in sets.items():
         m = measure(*got[n], texts, types, t)
         table.append(f"| {n} | {m['n']} | {m['exact']:.1f} | {m['rest']:.1f} | {m['type']:.1f} | {m['sure']:.1f} | {m['sure_right']:.2f} |")
-        if n.startswith("generated"):
-            for txt, read in zip(texts, m["read"]):
-                p = next((c for c in txt if c in PROVINCES), None)
-                if p:
-                    provinces.setdefault(p, []).append(p in read)
-        else:
+        for txt, read, sure, ok in zip(texts, m["read"], m["conf"] >= 0.9, m["ok"]):
+            p = next((c for c in txt if c in PROVINCES), None)
+            if p and n.startswith("hard"):
+                provinces.setdefault(p, []).append((p in read, ok, sure, ok or not sure))
+            elif p and n not in made:
+                seen_real.setdefault(p, []).append(ok)
+        if n not in made:
             wrong += [(x[i], texts[i], m["read"][i], m["conf"][i], n) for i in range(m["n"]) if not m["ok"][i]]
     none, _ = run(net, np.stack([cv2.resize(p, (128, 32), interpolation=cv2.INTER_AREA) for p in bg]))
     empty = greedy(none)
@@ -129,12 +153,14 @@ def main():
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     with open(os.path.join(a.out, "reader.json"), "w", encoding="utf-8") as f:
         json.dump({"format": 1, "name": "reader", "version": a.version, "symbols": SYMBOLS, "types": TYPES, "width": 128,
-                   "height": 32, "temperature": t, "upper": UPPER, "upper_width": UPPER_WIDTH, "blank": 0, "date": today,
+                   "height": 32, "temperature": t, "upper": UPPER, "upper_width": UPPER_WIDTH, "upper_inset": UPPER_INSET, "blank": 0, "date": today,
                    "steps": s["steps"], "pictures_seen": s["seen"]}, f, ensure_ascii=False, indent=1)
         f.write("\n")
     train, val, scenes = data.real(a.shared)
     head = "| set | plates | exact % | without province % | type % | at or above 0.9 % | of these right % |\n|---|---|---|---|---|---|---|\n"
-    order = sorted(provinces.items(), key=lambda p: np.mean(p[1]))
+    order = sorted(((p, [v[0] for v in vs]) for p, vs in provinces.items()), key=lambda p: np.mean(p[1]))
+    if a.provinces:
+        province_table(a.provinces, provinces, seen_real)
     with open(os.path.join(a.out, "reader.md"), "w", encoding="utf-8") as f:
         f.write(CARD.format(today=today, version=a.version, params=sum(p.numel() for p in net.parameters()),
                             macs=multiply_adds(net) / 1e6, ms=ms, worst=worst, steps=s["steps"], seen=s["seen"],
