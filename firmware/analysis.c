@@ -6,7 +6,7 @@
 #include "firmware/analysis_seed.h"
 #include "vision/analyser.h"
 #include "vision/detector.h"
-#include "vision/ocv.h"
+#include "vision/net.h"
 #include "vision/reader.h"
 
 #include <pthread.h>
@@ -103,7 +103,7 @@ static void *run(void *ctx) {
 
 static bool load(struct analysis *a, const struct analysis_options *o, struct err *e) {
   const char *dir = o->config->vision.models[0] ? o->config->vision.models : BAYPLATE_MODEL_DIR;
-  if (!ocv_set_threads(o->config->vision.threads, e) || !detector_new(&a->detector, dir, e) ||
+  if (!net_set_threads(o->config->vision.threads, e) || !detector_new(&a->detector, dir, e) ||
       !reader_new(&a->reader, dir, e))
     return err_prefix(e, "models");
   struct analyser_config config = o->config->visit;

@@ -4,7 +4,7 @@
 #include "tools/eval_set.h"
 #include "tools/models.h"
 #include "tools/sheet.h"
-#include "vision/ocv.h"
+#include "vision/net.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -118,7 +118,7 @@ static int run(const struct options *o, char **dir, int n) {
   struct score total = {.name = "all"};
   bool incomplete = false;
   int rc = 0;
-  if (!sets || !ocv_set_threads((int)o->threads, &e) ||
+  if (!sets || !net_set_threads((int)o->threads, &e) ||
       !plate_finder_new(&f, models_dir(o->models), &e) || (o->sheet && !sheet_new(&sheet, &e))) {
     (void)fprintf(stderr, "bayplate-eval: %s\n", e.text);
     n = 0;

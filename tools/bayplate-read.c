@@ -4,7 +4,7 @@
 #include "tools/lettering.h"
 #include "tools/models.h"
 #include "tools/picture.h"
-#include "vision/ocv.h"
+#include "vision/net.h"
 #include "vision/plate_finder.h"
 
 #include <errno.h>
@@ -204,7 +204,7 @@ static int usage(const char *what, const char *about) {
 static int run(const struct options *o, const struct inputs *in) {
   struct err e = {0};
   struct plate_finder *f = NULL;
-  if (!ocv_set_threads((int)o->threads, &e) || !plate_finder_new(&f, models_dir(o->models), &e)) {
+  if (!net_set_threads((int)o->threads, &e) || !plate_finder_new(&f, models_dir(o->models), &e)) {
     (void)fprintf(stderr, "bayplate-read: %s\n", e.text);
     return 2;
   }

@@ -4,7 +4,7 @@
 #include "tools/picture.h"
 #include "vision/detector.h"
 #include "vision/motion.h"
-#include "vision/ocv.h"
+#include "vision/net.h"
 #include "vision/reader.h"
 
 #include <getopt.h>
@@ -90,7 +90,7 @@ static void print_figures(struct bench *b) {
 static int run(struct bench *b, const struct image_view *v, const char *models, int threads) {
   struct err e = {0};
   int rc = 2;
-  if (!ocv_set_threads(threads, &e) || !motion_new(&b->motion, NULL, &e) ||
+  if (!net_set_threads(threads, &e) || !motion_new(&b->motion, NULL, &e) ||
       !detector_new(&b->detector, models, &e) || !reader_new(&b->reader, models, &e))
     goto done;
   rc = 1;

@@ -3,7 +3,7 @@
 // visits with the truth that tools/gate-clip wrote beside each clip.
 #include "vision/analyser.h"
 #include "vision/detector.h"
-#include "vision/ocv.h"
+#include "vision/net.h"
 #include "vision/reader.h"
 
 #include <jansson.h>
@@ -404,7 +404,7 @@ int main(int argc, char **argv) {
   struct run *r = malloc(sizeof *r);
   struct total total = {0};
   int status = 2;
-  if (r == NULL || !ocv_set_threads(1, &e) || !detector_new(&d, models, &e) ||
+  if (r == NULL || !net_set_threads(1, &e) || !detector_new(&d, models, &e) ||
       !reader_new(&rd, models, &e)) {
     fprintf(stderr, "clip-eval: %s\n", r ? e.text : "no memory");
     goto done;

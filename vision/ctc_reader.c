@@ -3,6 +3,7 @@
 
 #include "vision/ctc.h"
 #include "vision/model.h"
+#include "vision/net.h"
 #include "vision/ocv.h"
 #include "vision/rectify.h"
 
@@ -27,10 +28,10 @@ static const struct rectify_look margin[LOOKS] = {{0.0f, 0.0f, 0.0f},
 
 struct ctc_reader {
   struct reader_model model;
-  struct ocv_net *net;
+  struct net *net;
   struct ocv_work *work;
   uint8_t *pixels;
-  float *blob, *text;
+  float *text;
   size_t text_floats;
 };
 
@@ -40,15 +41,12 @@ static bool look(struct ctc_reader *r, const struct image_view *frame, const str
                                       r->model.upper_width, r->model.upper_inset};
   if (!rectify_line(r->work, frame, plate, &margin[which], two_lines, &shape, r->pixels, e))
     return false;
-  const size_t area = (size_t)r->model.width * (size_t)r->model.height;
-  for (size_t i = 0; i < area; i++) {
-    for (size_t c = 0; c < 3; c++)
-      r->blob[c * area + i] = (float)r->pixels[3 * i + c] * (1.0f / 255.0f);
-  }
+  const struct net_picture picture = {r->pixels, r->model.width, r->model.height,
+                                      3 * r->model.width};
   float types[MODEL_TYPES_MAX];
-  struct ocv_tensor t[2] = {{.version = OCV_VERSION, .data = r->text, .capacity = r->text_floats},
-                            {.version = OCV_VERSION, .data = types, .capacity = MODEL_TYPES_MAX}};
-  if (!ocv_net_forward(r->net, r->blob, 3, r->model.height, r->model.width, t, 2, e))
+  struct net_tensor t[2] = {{.version = NET_VERSION, .data = r->text, .capacity = r->text_floats},
+                            {.version = NET_VERSION, .data = types, .capacity = MODEL_TYPES_MAX}};
+  if (!net_forward(r->net, &picture, t, 2, e))
     return false;
   if (t[0].dims != 3 || t[0].shape[2] != r->model.symbols + 1 || t[1].dims != 2 ||
       t[1].shape[1] != r->model.types)
@@ -115,10 +113,9 @@ static void ctc_free(void *self) {
   struct ctc_reader *r = self;
   if (!r)
     return;
-  ocv_net_free(r->net);
+  net_free(r->net);
   ocv_work_free(r->work);
   free(r->pixels);
-  free(r->blob);
   free(r->text);
   free(r);
 }
@@ -144,13 +141,11 @@ bool ctc_reader_new(struct reader **out, const char *dir, struct err *e) {
   if (!model_load_reader(&r->model, dir, e) ||
       !model_load_net(&r->net, dir, "reader.onnx", outputs, 2, e) || !ocv_work_new(&r->work, e))
     goto fail;
-  const size_t area = (size_t)r->model.width * (size_t)r->model.height;
   r->text_floats = (size_t)MODEL_STEPS_MAX * (size_t)(r->model.symbols + 1);
   const struct rectify_shape shape = {.width = r->model.width, .height = r->model.height};
   r->pixels = calloc(1, rectify_bytes(&shape));
-  r->blob = calloc(3 * area, sizeof *r->blob);
   r->text = calloc(r->text_floats, sizeof *r->text);
-  if (!r->pixels || !r->blob || !r->text) {
+  if (!r->pixels || !r->text) {
     (void)err_set(e, ERR_NOMEM, "reader: out of memory");
     goto fail;
   }

@@ -3,6 +3,7 @@
 #include "vision/detector.h"
 
 #include "vision/model.h"
+#include "vision/net.h"
 #include "vision/ocv.h"
 
 #include <math.h>
@@ -22,13 +23,13 @@
 
 struct detector {
   struct detector_model model;
-  struct ocv_net *net,
-      *near; // the same network twice: each keeps its memory for its own input size
+  struct net *net; // keeps what it needs for each of the last few sizes of input
   struct ocv_work *work;
   float threshold;
   int input;
-  float *blob, *maps;
-  size_t blob_floats, maps_floats;
+  uint8_t *pixels;
+  float *maps;
+  size_t pixels_bytes, maps_floats;
   int candidates;
   struct detection candidate[CANDIDATES_MAX];
 };
@@ -37,18 +38,18 @@ static float sigmoid(float x) {
   return 1.0f / (1.0f + expf(-x));
 }
 
-// Room for a blob of width x height and its maps. Grows once a size; the frame path then allocates
-// nothing.
+// Room for an input of width x height and its maps. Grows once a size; the frame path then
+// allocates nothing.
 static bool reserve(struct detector *d, int width, int height, struct err *e) {
-  const size_t blob = (size_t)3 * (size_t)width * (size_t)height;
+  const size_t pixels = (size_t)3 * (size_t)width * (size_t)height;
   const size_t maps =
       CHANNELS * (size_t)(width / d->model.stride) * (size_t)(height / d->model.stride);
-  if (blob > d->blob_floats) {
-    float *p = realloc(d->blob, blob * sizeof *p);
+  if (pixels > d->pixels_bytes) {
+    uint8_t *p = realloc(d->pixels, pixels);
     if (!p)
       return err_set(e, ERR_NOMEM, "detector: out of memory for %dx%d", width, height);
-    d->blob = p;
-    d->blob_floats = blob;
+    d->pixels = p;
+    d->pixels_bytes = pixels;
   }
   if (maps > d->maps_floats) {
     float *p = realloc(d->maps, maps * sizeof *p);
@@ -145,14 +146,15 @@ static void suppress(const struct detector *d, struct detection *out, int *n) {
   }
 }
 
-// Runs a network on a rectangle scaled into a box; candidates are added.
-static bool pass(struct detector *d, struct ocv_net *net, const struct image_view *frame,
-                 const struct image_rect *r, const struct ocv_box *box, struct err *e) {
+// Runs the network on a rectangle scaled into a box; candidates are added.
+static bool pass(struct detector *d, const struct image_view *frame, const struct image_rect *r,
+                 const struct ocv_box *box, struct err *e) {
   if (!reserve(d, box->width, box->height, e) ||
-      !ocv_letterbox(d->work, frame, r, box, d->blob, d->blob_floats, e))
+      !ocv_letterbox(d->work, frame, r, box, d->pixels, d->pixels_bytes, e))
     return false;
-  struct ocv_tensor maps = {.version = OCV_VERSION, .data = d->maps, .capacity = d->maps_floats};
-  if (!ocv_net_forward(net, d->blob, 3, box->height, box->width, &maps, 1, e))
+  const struct net_picture picture = {d->pixels, box->width, box->height, 3 * box->width};
+  struct net_tensor maps = {.version = NET_VERSION, .data = d->maps, .capacity = d->maps_floats};
+  if (!net_forward(d->net, &picture, &maps, 1, e))
     return false;
   const int mw = box->width / d->model.stride, mh = box->height / d->model.stride;
   if (maps.dims != 4 || maps.shape[1] != CHANNELS || maps.shape[2] != mh || maps.shape[3] != mw)
@@ -176,7 +178,7 @@ static bool look(struct detector *d, const struct image_view *frame, const struc
   const int k = d->model.multiple;
   box.width = (box.in_width + k - 1) / k * k;
   box.height = (box.in_height + k - 1) / k * k;
-  return pass(d, d->net, frame, r, &box, e);
+  return pass(d, frame, r, &box, e);
 }
 
 // From x0 to x1, at least a pixel, inside 0..size.
@@ -214,7 +216,7 @@ bool detector_refine(struct detector *d, const struct image_view *frame, struct 
   const float threshold = d->threshold;
   d->candidates = 0;
   d->threshold = REFINE_SCORE;
-  const bool ok = pass(d, d->near, frame, &r, &box, e);
+  const bool ok = pass(d, frame, &r, &box, e);
   d->threshold = threshold;
   if (!ok)
     return err_prefix(e, "detector");
@@ -260,8 +262,7 @@ bool detector_new(struct detector **out, const char *dir, struct err *e) {
   if (!d)
     return err_set(e, ERR_NOMEM, "detector: out of memory");
   if (!model_load_detector(&d->model, dir, e) ||
-      !model_load_net(&d->net, dir, "detector.onnx", outputs, 1, e) ||
-      !model_load_net(&d->near, dir, "detector.onnx", outputs, 1, e) || !ocv_work_new(&d->work, e))
+      !model_load_net(&d->net, dir, "detector.onnx", outputs, 1, e) || !ocv_work_new(&d->work, e))
     goto fail;
   d->threshold = d->model.threshold;
   d->input = d->model.input;
@@ -279,10 +280,9 @@ fail:
 void detector_free(struct detector *d) {
   if (!d)
     return;
-  ocv_net_free(d->net);
-  ocv_net_free(d->near);
+  net_free(d->net);
   ocv_work_free(d->work);
-  free(d->blob);
+  free(d->pixels);
   free(d->maps);
   free(d);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/model.h"
 
-#include "vision/ocv.h"
+#include "vision/net.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,21 +50,21 @@ bool model_read_file(const char *dir, const char *name, size_t max, uint8_t **da
   return ok;
 }
 
-bool model_load_net(struct ocv_net **out, const char *dir, const char *file,
-                    const char *const *outputs, int n, struct err *e) {
+bool model_load_net(struct net **out, const char *dir, const char *file, const char *const *outputs,
+                    int n, struct err *e) {
   *out = NULL;
   uint8_t *data = NULL;
   size_t bytes = 0;
   char path[MODEL_PATH_MAX];
-  if (n < 1 || n > OCV_OUTPUTS_MAX)
+  if (n < 1 || n > NET_OUTPUTS_MAX)
     return err_set(e, ERR_ARG, "%s: %d outputs", file, n);
-  if (!model_read_file(dir, file, OCV_MODEL_BYTES_MAX, &data, &bytes, e))
+  if (!model_read_file(dir, file, NET_BYTES_MAX, &data, &bytes, e))
     return false;
   (void)snprintf(path, sizeof path, "%s/%s", dir, file); // it fitted above
-  struct ocv_net_config c = {.version = OCV_VERSION, .name = path, .input = "image", .outputs = n};
+  struct net_config c = {.version = NET_VERSION, .name = path, .input = "image", .outputs = n};
   for (int i = 0; i < n; i++)
     c.output[i] = outputs[i];
-  const bool ok = ocv_net_new(out, data, bytes, &c, e);
+  const bool ok = net_new(out, data, bytes, &c, e);
   free(data);
   return ok;
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ocv_net;
+struct net;
 
 #define MODEL_FORMAT 1 // "format" that this build reads
 #define MODEL_NAME_MAX 64
@@ -60,7 +60,7 @@ BP_CHECK bool model_read_file(const char *dir, const char *name, size_t max, uin
                               size_t *bytes, struct err *e);
 
 // Loads DIR/file as a network with the input "image" and these outputs; errors name the file.
-BP_CHECK bool model_load_net(struct ocv_net **out, const char *dir, const char *file,
+BP_CHECK bool model_load_net(struct net **out, const char *dir, const char *file,
                              const char *const *outputs, int n, struct err *e);
 
 #endif

@@ -271,10 +271,10 @@ extern "C" bool ocv_to_bgr(struct ocv_work *w, const struct image_view *src,
 }
 
 extern "C" bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
-                              const struct image_rect *rect, const struct ocv_box *box, float *blob,
-                              size_t blob_floats, struct err *e) {
+                              const struct image_rect *rect, const struct ocv_box *box,
+                              uint8_t *dst, size_t dst_bytes, struct err *e) {
   cv::Rect r;
-  if (!w || !box || !blob || box->version != OCV_VERSION)
+  if (!w || !box || !dst || box->version != OCV_VERSION)
     return err_set(e, ERR_ARG, "ocv_letterbox: nothing given, or another version");
   if (!image_check(src, e) || !rect_check(src, rect, &r, e))
     return false;
@@ -283,31 +283,21 @@ extern "C" bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
       box->height > OCV_INPUT_SIDE_MAX)
     return err_set(e, ERR_ARG, "letterbox of %dx%d in %dx%d impossible", box->in_width,
                    box->in_height, box->width, box->height);
-  const size_t area = static_cast<size_t>(box->width) * static_cast<size_t>(box->height);
-  if (blob_floats < 3 * area)
-    return err_set(e, ERR_LIMIT, "letterbox needs %zu floats, there is room for %zu", 3 * area,
-                   blob_floats);
+  const size_t bytes = 3 * static_cast<size_t>(box->width) * static_cast<size_t>(box->height);
+  if (dst_bytes < bytes)
+    return err_set(e, ERR_LIMIT, "letterbox needs %zu bytes, there is room for %zu", bytes,
+                   dst_bytes);
   return guarded(e, "letterbox", [&] {
-    cv::Mat m;
+    cv::Mat m, all(box->height, box->width, CV_8UC3, dst);
+    cv::Mat in = all(cv::Rect(0, 0, box->in_width, box->in_height));
     bgr_of(w, src, r, &m);
     bool smaller = box->in_width <= r.width && box->in_height <= r.height;
-    cv::resize(m, w->small, cv::Size(box->in_width, box->in_height), 0, 0,
-               smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
-    const float grey = static_cast<float>(box->pad) / 255.0f;
-    for (int y = 0; y < box->height; y++) {
-      float *b = blob + static_cast<size_t>(y) * static_cast<size_t>(box->width);
-      float *g = b + area, *rr = g + area;
-      int n = y < box->in_height ? box->in_width : 0;
-      const uint8_t *p = n ? w->small.ptr<uint8_t>(y) : nullptr;
-      for (int x = 0; x < n; x++, p += 3) {
-        b[x] = static_cast<float>(p[0]) * (1.0f / 255.0f);
-        g[x] = static_cast<float>(p[1]) * (1.0f / 255.0f);
-        rr[x] = static_cast<float>(p[2]) * (1.0f / 255.0f);
-      }
-      std::fill(b + n, b + box->width, grey);
-      std::fill(g + n, g + box->width, grey);
-      std::fill(rr + n, rr + box->width, grey);
-    }
+    cv::resize(m, in, in.size(), 0, 0, smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
+    const cv::Scalar grey = cv::Scalar::all(box->pad);
+    if (box->in_width < box->width)
+      all(cv::Rect(box->in_width, 0, box->width - box->in_width, box->in_height)) = grey;
+    if (box->in_height < box->height)
+      all(cv::Rect(0, box->in_height, box->width, box->height - box->in_height)) = grey;
     return true;
   });
 }

@@ -77,17 +77,15 @@ BP_CHECK bool ocv_to_bgr(struct ocv_work *w, const struct image_view *src,
                          const struct image_rect *rect, uint8_t *dst, int stride, size_t dst_bytes,
                          struct err *e);
 
-// Scales a rectangle (NULL: all) to in_width x in_height (area averaging when smaller), puts it at
-// the top left of a width x height picture filled with grey `pad`, and writes it as planar B, G, R
-// floats of value / 255. blob holds 3 * width * height floats.
+// Scales a rectangle (NULL: all) to in_width x in_height (area averaging when smaller), puts it X
 struct ocv_box {
   uint32_t version; // OCV_VERSION
   int in_width, in_height, width, height;
   uint8_t pad;
 };
 BP_CHECK bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
-                            const struct image_rect *rect, const struct ocv_box *box, float *blob,
-                            size_t blob_floats, struct err *e);
+                            const struct image_rect *rect, const struct ocv_box *box, uint8_t *dst,
+                            size_t dst_bytes, struct err *e);
 
 // Rectifies a quad (pixel centres, clockwise from top left) to width x height BGR24: sampled at
 // twice the size or, for large plates, as finely as the picture has pixels, then area-averaged.

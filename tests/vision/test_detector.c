@@ -3,7 +3,7 @@
 // (Decoding alone is compared with Python's in tools/train.)
 #include "vision/detector.h"
 
-#include "vision/ocv.h"
+#include "vision/net.h"
 #include "vision/reader.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ static struct reader *reader;
 static int setup(void **state) {
   (void)state;
   struct err e = {0};
-  return ocv_set_threads(1, &e) && detector_new(&detector, MODELS, &e) &&
+  return net_set_threads(1, &e) && detector_new(&detector, MODELS, &e) &&
                  reader_new(&reader, MODELS, &e)
              ? 0
              : -1;
