@@ -31,7 +31,8 @@ static int64_t to_wall_ms(int64_t t_ns, int64_t now_mono_ns, int64_t now_wall_ns
 
 void arrivals_row(const struct visit_event *event, int64_t now_mono_ns, int64_t now_wall_ns,
                   const char *camera, struct store_visit *v) {
-  if (v->id == 0) {
+  bool known = v->id != 0;
+  if (!known) {
     v->id = event->visit;
     v->opened_ms = to_wall_ms(event->opened_ns, now_mono_ns, now_wall_ns);
     memcpy(v->camera, camera, strnlen(camera, sizeof v->camera - 1));
@@ -41,6 +42,9 @@ void arrivals_row(const struct visit_event *event, int64_t now_mono_ns, int64_t 
   v->closed_ms = event->kind == VISIT_CLOSED ? v->last_seen_ms : 0;
   if (v->frame_ms == 0 && event->first_readable_ns != 0)
     v->frame_ms = to_wall_ms(event->first_readable_ns, now_mono_ns, now_wall_ns);
+  // A visit of the run before whose car was not seen again: what the log knows of it stays.
+  if (known && event->kind == VISIT_CLOSED && event->reads == 0)
+    return;
   v->certainty = event->certainty;
   v->direction = event->direction;
   v->type = event->best.type;

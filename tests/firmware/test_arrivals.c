@@ -161,6 +161,23 @@ static void times_become_wall_times(void **state) {
   assert_int_equal(v.phase, STORE_VISIT_CLOSED);
 }
 
+static void what_is_known_of_a_car_not_seen_again_stays(void **state) {
+  (void)state;
+  struct store_visit v = {.id = 3, .opened_ms = 5, .certainty = VISIT_CERTAIN, .confidence = 0.99};
+  struct visit_event ev = event_of(VISIT_CLOSED, 3, "粤A12345");
+  memcpy(v.text, "粤A12345", sizeof "粤A12345");
+  v.type = PLATE_BLUE;
+  ev.reads = 0; // closed after a restart
+  ev.certainty = VISIT_UNSURE;
+  ev.best.type = PLATE_UNKNOWN;
+  ev.best.confidence = 0;
+  arrivals_row(&ev, 10 * CLOCK_NS_PER_S, 1000 * CLOCK_NS_PER_S, "gate", &v);
+  assert_int_equal(v.phase, STORE_VISIT_CLOSED);
+  assert_int_equal(v.certainty, VISIT_CERTAIN);
+  assert_int_equal(v.type, PLATE_BLUE);
+  assert_true(v.confidence > 0.9);
+}
+
 static void a_visit_that_reopens_is_open(void **state) {
   struct fixture *f = *state;
   struct visit_event ev = event_of(VISIT_OPENED, 9, "沪A11111");
@@ -200,6 +217,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_visit_is_durable_before_it_is_announced, setup, teardown),
       cmocka_unit_test_setup_teardown(the_crop_is_kept_and_named, setup, teardown),
       cmocka_unit_test(times_become_wall_times),
+      cmocka_unit_test(what_is_known_of_a_car_not_seen_again_stays),
       cmocka_unit_test_setup_teardown(a_visit_that_reopens_is_open, setup, teardown),
       cmocka_unit_test_setup_teardown(merged_visits_are_both_told, setup, teardown),
   };

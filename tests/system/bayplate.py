@@ -43,6 +43,13 @@ def clip(folder, name="gate.mp4", *options):
     return path, json.loads(path.with_suffix(".json").read_text())
 
 
+def part(folder, whole, begin, seconds):
+    """A piece of a clip as a clip of its own."""
+    path = pathlib.Path(folder) / f"part-{begin:.2f}.mp4"
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-ss", str(begin), "-i", whole, "-t", str(seconds), path], check=True)
+    return path
+
+
 class PolicyServer:
     def __init__(self, folder, truth=None, *options):
         self.folder = pathlib.Path(folder)
@@ -73,6 +80,10 @@ class Terminal:
         self.cookie = self.csrf = None
         self.log_path = self.folder / "bayplated.log"
         self.start()
+
+    def film(self, source):
+        """Another source from the next start on."""
+        self.config.write_text(re.sub(r"(?m)^source = .*$", f"source = {source}", self.config.read_text()))
 
     def start(self):
         port_file = self.folder / "port"
