@@ -122,6 +122,8 @@ function drawStatus() {
   const list = [];
   if (late && !waiting) list.push(['late', t('late', { t: seen })]);
   if (status?.store && status.store.ok === false) list.push(['store', t('storeBanner', { error: status.store.error ?? '' })]);
+  if (status?.evidence && status.evidence.ok === false) list.push(['warn', t('evidenceBanner', { error: status.evidence.error ?? '' })]);
+  if (status?.store?.set_aside) list.push(['warn', t('setAsideBanner', { name: String(status.store.set_aside).split('/').pop() })]);
   const cameras = Array.isArray(status?.cameras) ? status.cameras : [];
   for (const c of cameras) {
     if (c.state === 'offline') list.push(['camera', t('cameraBanner', { name: c.name ?? '', t: c.last_frame ? `${String(c.last_frame).slice(5, 10)} ${hhmmss(c.last_frame)}` : t('never') })]);
@@ -135,10 +137,10 @@ function drawStatus() {
   document.body.classList.toggle('late', late && !waiting);
   $('contact').textContent = waiting ? t('contactNone') : t('contact', { t: seen });
   $('contact').dataset.state = waiting ? 'wait' : late ? 'late' : 'ok';
-  const worst = cameras.some((c) => c.state === 'offline') ? 'Offline' : cameras.some((c) => c.state === 'starting') ? 'Starting' : 'Online';
+  const worst = ['Offline', 'Ended', 'Starting'].find((w) => cameras.some((c) => c.state === w.toLowerCase())) ?? 'Online';
   $('cameras').hidden = cameras.length === 0;
   $('cameras').textContent = t(`camera${worst}`);
-  $('cameras').dataset.state = worst === 'Online' ? 'ok' : worst === 'Starting' ? 'wait' : 'late';
+  $('cameras').dataset.state = { Online: 'ok', Offline: 'late' }[worst] ?? 'wait';
   $('clock').textContent = status?.now ? hhmm(status.now) : '';
 }
 

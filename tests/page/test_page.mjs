@@ -3,18 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
+import { barriers, launch, rest, runAll, until as happens, watch } from './browser.mjs';
 import { board, card, nextRev, p } from './cards.mjs';
 
-const { TERMINAL, CHROMIUM, MODULES, SHOTS } = process.env;
-if (!CHROMIUM || CHROMIUM.endsWith('NOTFOUND') || !fs.existsSync(`${MODULES}/playwright-core`)) {
-  console.log('skipped: chromium, node or playwright-core is missing (tools/test installs them)');
-  process.exit(77);
-}
-const { chromium } = createRequire(path.join(MODULES, 'x.js'))('playwright-core');
+const { TERMINAL, SHOTS } = process.env;
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bayplate-page-'));
 fs.mkdirSync(SHOTS, { recursive: true });
 const WAIT = 8000;
@@ -40,33 +35,17 @@ class Terminal {
   }
 }
 
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 const terminal = await new Terminal().start();
 const base = `http://127.0.0.1:${terminal.port}`;
 const context = await browser.newContext({ viewport: { width: 1920, height: 1080 }, colorScheme: 'light' });
 const page = await context.newPage();
 page.setDefaultTimeout(WAIT);
-const complaints = [];
-const outside = [];
-page.on('console', (m) => { if (m.type() === 'error' && !/ERR_CONNECTION|ERR_INCOMPLETE|Failed to load resource/.test(m.text())) complaints.push(m.text()); });
-page.on('pageerror', (e) => complaints.push(String(e)));
-page.on('dialog', (d) => { complaints.push(`dialog ${d.message()}`); d.dismiss(); });
-page.on('request', (r) => { if (!r.url().startsWith(base)) outside.push(r.url()); });
+const { complaints, outside } = watch(page, base);
 
 const visit = (id) => page.locator(`#board article[data-visit="${id}"]`);
 const text = (selector) => page.locator(selector).innerText();
-const rest = (ms) => new Promise((r) => { setTimeout(r, ms); });
-// playwright's own waitForFunction needs eval, which the page's policy forbids.
-async function until(f) {
-  for (const end = Date.now() + WAIT; Date.now() < end; await rest(20)) {
-    if (await page.evaluate(f)) return;
-  }
-  throw new Error(`did not come true: ${f}`);
-}
+const until = (f) => happens(String(f), () => page.evaluate(f), WAIT);
 const shot = (name) => page.screenshot({ path: path.join(SHOTS, `${name}.png`) });
 const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
 
@@ -78,6 +57,7 @@ const tests = {
     await page.fill('#pin', '123456');
     await page.fill('#pin2', '123456');
     await shot('setup-zh');
+    assert.deepEqual(await barriers(page), []);
     await page.click('button.primary');
     await until(() => document.querySelector('.gate-error').textContent.includes('不对'));
     await page.fill('#code', terminal.code.toLowerCase());
@@ -150,6 +130,20 @@ const tests = {
     await page.emulateMedia({ colorScheme: 'light' });
   },
 
+  async 'nothing stands in the way of a screen reader or a keyboard: board, dark board, history, help, people'() {
+    assert.deepEqual(await barriers(page), []);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    assert.deepEqual(await barriers(page), []);
+    await page.emulateMedia({ colorScheme: 'light' });
+    for (const [button, dialog] of [['#b-history', '#history'], ['#b-help', '#help'], ['#b-people', '#people']]) {
+      await page.click(button);
+      await page.waitForSelector(`${dialog}[open]`);
+      if (dialog === '#history') await until(() => document.querySelectorAll('#history-list article').length > 5);
+      assert.deepEqual(await barriers(page), []);
+      await page.keyboard.press('Escape');
+    }
+  },
+
   async 'English by one key, and remembered'() {
     await page.keyboard.press('l');
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
@@ -205,11 +199,13 @@ const tests = {
   },
 
   async 'camera, store and clock trouble are said'() {
-    terminal.say('status', { cameras: [{ name: '大门', state: 'offline', last_frame: '2026-03-08T09:12:33+08:00', error: 'x' }], store: { ok: false, error: '磁盘已满' }, clock_trusted: false });
-    await until(() => document.querySelectorAll('.banner').length === 3);
+    terminal.say('status', { cameras: [{ name: '大门', state: 'offline', last_frame: '2026-03-08T09:12:33+08:00', error: 'x' }], store: { ok: false, error: '磁盘已满', set_aside: '/var/lib/bayplate/bayplate.db.damaged-20260308' }, evidence: { ok: false, error: '只读' }, clock_trusted: false });
+    await until(() => document.querySelectorAll('.banner').length === 5);
     const said = await text('#banners');
-    for (const word of ['大门', '离线', '09:12:33', '存储故障', '磁盘已满', '时间不可信']) assert.ok(said.includes(word), word);
+    for (const word of ['大门', '离线', '09:12:33', '存储故障', '磁盘已满', '时间不可信', '截图无法保存', '只读', '另存为 bayplate.db.damaged-20260308']) assert.ok(said.includes(word), word);
     await shot('trouble-zh');
+    terminal.say('status', { cameras: [{ name: '大门', state: 'ended' }], store: { ok: true }, clock_trusted: true });
+    await until(() => document.getElementById('cameras').textContent === '录像已播完');
     terminal.say('status', { cameras: [{ name: '大门', state: 'online' }], store: { ok: true }, clock_trusted: true });
     await until(() => document.querySelectorAll('.banner').length === 0);
   },
@@ -279,6 +275,7 @@ const tests = {
     assert.equal(await page.locator('#board article').count(), 0);
     assert.equal((await context.request.get(`${base}/api/v1/cards`)).status(), 401);
     await shot('login-zh');
+    assert.deepEqual(await barriers(page), []);
     await page.fill('#pin', '111111');
     await page.keyboard.press('Enter');
     await until(() => document.querySelector('.gate-error').textContent.includes('不对'));
@@ -304,19 +301,8 @@ async function drawCrops() {
   await studio.close();
 }
 
-let failed = 0;
-for (const [name, run] of Object.entries(tests)) {
-  const start = Date.now();
-  try {
-    await run();
-    console.log(`ok   ${name} (${Date.now() - start} ms)`);
-  } catch (e) {
-    failed++;
-    console.log(`FAIL ${name}\n${e.stack}`);
-    await shot(`failed-${failed}`).catch(() => {});
-  }
-}
-await browser.close();
-await terminal.stop();
-fs.rmSync(dir, { recursive: true, force: true });
-process.exit(failed ? 1 : 0);
+await runAll(tests, shot, async () => {
+  await browser.close();
+  await terminal.stop();
+  fs.rmSync(dir, { recursive: true, force: true });
+});
