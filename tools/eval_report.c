@@ -115,10 +115,11 @@ static json_t *json_read(const struct plate_read *r, int truth) {
     (void)json_array_append_new(others,
                                 json_pack("{s:s,s:f}", "plate", r->alternative[k].text,
                                           "confidence", (double)r->alternative[k].confidence));
-  return json_pack("{s:s,s:s,s:f,s:f,s:f,s:o,s:o,s:i}", "plate", r->text, "type",
+  return json_pack("{s:s,s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:i}", "plate", r->text, "type",
                    plate_type_name(r->type), "confidence", (double)r->confidence, "raw",
-                   (double)r->raw, "detection", (double)r->detection, "corners", corners,
-                   "alternatives", others, "truth", truth);
+                   (double)r->raw, "raw_second", (double)r->raw_second, "detection",
+                   (double)r->detection, "corners", corners, "alternatives", others, "truth",
+                   truth);
 }
 
 static json_t *json_pictures(const struct eval_set *s) {

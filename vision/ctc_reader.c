@@ -106,6 +106,8 @@ static bool ctc_read(void *self, const struct image_view *frame, const struct de
       to->text[k] = c->text[i].text[k];
     to->confidence = c->text[i].probability;
   }
+  out->raw_second = out->alternatives ? out->alternative[0].confidence : 0.0f;
+  calibration_apply(&r->model.calibration, out);
   return true;
 }
 

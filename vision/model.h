@@ -4,6 +4,7 @@
 #define BAYPLATE_VISION_MODEL_H
 
 #include "board/err.h"
+#include "vision/calibration.h"
 #include "vision/grammar.h"
 #include "vision/plate.h"
 
@@ -30,6 +31,7 @@ struct reader_model {
   int types;
   enum plate_type type[MODEL_TYPES_MAX];
   float temperature; // of the text's logits
+  struct calibration calibration;
   float upper;       // share of a double-line plate's height that is its upper line
   int upper_width;   // columns of the input that the upper line gets
   float upper_inset; // share of the width left out on both sides of the upper line

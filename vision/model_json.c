@@ -148,6 +148,19 @@ static bool types(const struct doc *d, struct reader_model *m, struct err *e) {
   return true;
 }
 
+// "calibration" is absent until tools/train/calibrate has measured the network.
+static bool calibration(const struct doc *d, struct calibration *c, struct err *e) {
+  const struct doc inner = {d->dir, d->file, json_object_get(d->root, "calibration")};
+  if (!inner.root)
+    return true;
+  if (!json_is_object(inner.root))
+    return err_set(e, ERR_FORMAT, "%s/%s: field \"calibration\" is no object", d->dir, d->file);
+  c->known = true;
+  return real(&inner, "offset", -20.0, 20.0, NAN, &c->offset, e) &&
+         real(&inner, "own", 0.0, 20.0, NAN, &c->own, e) &&
+         real(&inner, "lead", 0.0, 20.0, NAN, &c->lead, e);
+}
+
 bool model_load_reader(struct reader_model *m, const char *dir, struct err *e) {
   *m = (struct reader_model){0};
   struct doc d;
@@ -158,6 +171,7 @@ bool model_load_reader(struct reader_model *m, const char *dir, struct err *e) {
                   whole(&d, "height", 8, 128, NAN, &m->height, e) &&
                   whole(&d, "blank", 0, 0, 0.0, &(int){0}, e) &&
                   real(&d, "temperature", 0.05, 20.0, 1.0, &m->temperature, e) &&
+                  calibration(&d, &m->calibration, e) &&
                   real(&d, "upper", 0.1, 0.9, 0.43, &m->upper, e) &&
                   whole(&d, "upper_width", 1, m->width - 1, 48.0, &m->upper_width, e) &&
                   real(&d, "upper_inset", 0.0, 0.4, 0.0, &m->upper_inset, e);

@@ -43,7 +43,7 @@ struct plate_read {
   enum plate_type type;
   char text[PLATE_TEXT_MAX]; // UTF-8, no dot, no spaces; empty: not readable
   float confidence;          // probability that text is exactly right, calibrated, 0..1
-  float raw;                 // the reader's own, before calibration
+  float raw, raw_second;     // the reader's own of this text and of the next best, not calibrated
   int alternatives;
   struct plate_alternative
       alternative[PLATE_ALTERNATIVES]; // best first, text itself not among them
