@@ -68,3 +68,11 @@ bool model_load_net(struct net **out, const char *dir, const char *file, const c
   free(data);
   return ok;
 }
+
+uint64_t model_sum(const void *data, size_t bytes) {
+  const uint8_t *p = data;
+  uint64_t h = UINT64_C(14695981039346656037);
+  for (size_t i = 0; i < bytes; i++)
+    h = (h ^ p[i]) * UINT64_C(1099511628211);
+  return h;
+}

@@ -6,6 +6,7 @@
 #include "board/err.h"
 #include "vision/calibration.h"
 #include "vision/grammar.h"
+#include "vision/opinion.h"
 #include "vision/plate.h"
 
 #include <stddef.h>
@@ -52,10 +53,25 @@ struct detector_model {
   int width[MODEL_WIDTHS_MAX];
 };
 
-// Both read DIR/<name>.json. Errors name the file and the field; another format is refused by its
+// Of the second reader, plate.json beside plate.traineddata.
+struct plate_model {
+  char version[MODEL_NAME_MAX];
+  int width, height; // of a line, pixels
+  float upper;       // as above
+  int upper_width;
+  float scale, offset; // confidence = logistic(scale * log odds of the text + offset)
+  uint64_t sum;        // FNV-1a of plate.traineddata
+  struct opinion_table opinion;
+};
+
+// All read DIR/<name>.json. Errors name the file and the field; another format is refused by its
 // number.
 BP_CHECK bool model_load_reader(struct reader_model *m, const char *dir, struct err *e);
 BP_CHECK bool model_load_detector(struct detector_model *m, const char *dir, struct err *e);
+BP_CHECK bool model_load_plate(struct plate_model *m, const char *dir, struct err *e);
+
+// FNV-1a, 64 bit: tells a damaged or foreign file, no more (Noll, Fowler, Vo).
+uint64_t model_sum(const void *data, size_t bytes);
 
 // Reads DIR/name whole. *data is the caller's to free(). Empty files and files over max are errors.
 BP_CHECK bool model_read_file(const char *dir, const char *name, size_t max, uint8_t **data,

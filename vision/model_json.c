@@ -228,3 +228,57 @@ bool model_load_detector(struct detector_model *m, const char *dir, struct err *
   json_decref(d.root);
   return ok;
 }
+
+// "opinion": {"at": [...], "same": [...], "other": [...], "silent": [...]}, as many numbers each.
+static bool opinions(const struct doc *d, struct opinion_table *t, struct err *e) {
+  const json_t *o = json_object_get(d->root, "opinion");
+  const json_t *at = json_object_get(o, "at");
+  const size_t n = json_array_size(at);
+  if (n < 2 || n > OPINION_KNOTS_MAX)
+    return err_set(e, ERR_FORMAT, "%s/%s: field \"opinion.at\" must be a list of 2 to %d numbers",
+                   d->dir, d->file, OPINION_KNOTS_MAX);
+  t->knots = (int)n;
+  for (size_t i = 0; i < n; i++) {
+    t->at[i] = (float)json_number_value(json_array_get(at, i));
+    if (!(t->at[i] >= 0.0f && t->at[i] <= 1.0f) || (i > 0 && !(t->at[i] > t->at[i - 1])))
+      return err_set(e, ERR_FORMAT, "%s/%s: field \"opinion.at\" must rise within 0 to 1", d->dir,
+                     d->file);
+    for (int k = OPINION_SAME; k < OPINION_COUNT; k++) {
+      const char *name = opinion_name((enum opinion)k);
+      const json_t *v = json_array_get(json_object_get(o, name), i);
+      const double x = json_number_value(v);
+      if (!json_is_number(v) || !(x >= 0.0 && x <= 1.0))
+        return err_set(e, ERR_FORMAT, "%s/%s: field \"opinion.%s\": number %zu must be 0 to 1",
+                       d->dir, d->file, name, i + 1);
+      t->then[k][i] = (float)x;
+    }
+  }
+  return true;
+}
+
+static bool sum(const struct doc *d, uint64_t *out, struct err *e) {
+  const char *v = json_string_value(json_object_get(d->root, "traineddata_fnv1a64"));
+  char *end = NULL;
+  *out = v ? strtoull(v, &end, 16) : 0;
+  if (!v || strlen(v) != 16 || *end)
+    return err_set(e, ERR_FORMAT,
+                   "%s/%s: field \"traineddata_fnv1a64\" must be 16 hexadecimal digits", d->dir,
+                   d->file);
+  return true;
+}
+
+bool model_load_plate(struct plate_model *m, const char *dir, struct err *e) {
+  *m = (struct plate_model){0};
+  struct doc d;
+  if (!doc_open(&d, dir, "plate.json", e))
+    return false;
+  const bool ok = version(&d, m->version, e) && whole(&d, "width", 16, 512, NAN, &m->width, e) &&
+                  whole(&d, "height", 8, 128, NAN, &m->height, e) &&
+                  real(&d, "upper", 0.1, 0.9, NAN, &m->upper, e) &&
+                  whole(&d, "upper_width", 1, m->width - 1, NAN, &m->upper_width, e) &&
+                  real(&d, "scale", 0.01, 20.0, NAN, &m->scale, e) &&
+                  real(&d, "offset", -20.0, 20.0, NAN, &m->offset, e) && sum(&d, &m->sum, e) &&
+                  opinions(&d, &m->opinion, e);
+  json_decref(d.root);
+  return ok;
+}

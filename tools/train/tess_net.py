@@ -60,11 +60,20 @@ class Plate(nn.Module):
         self.down = nn.LSTM(32, 48, batch_first=True)
         self.across = nn.LSTM(48, 96, batch_first=True, bidirectional=True)
         self.out = nn.Linear(192, symbols + SPECIAL)
-        for m in (self.down, self.across):
-            for name, p in m.named_parameters():
-                if name.startswith("bias_ih"):
-                    h = p.shape[0] // 4
-                    p.data[h:2 * h] += 1.0  # remember at first
+        for name, p in self.named_parameters():
+            if name.endswith("bias") or "bias_" in name:
+                nn.init.zeros_(p)
+            elif "weight_hh" in name:
+                for g in p.data.chunk(4):
+                    nn.init.orthogonal_(g)
+            elif "weight_ih" in name:
+                for g in p.data.chunk(4):
+                    nn.init.xavier_uniform_(g)
+            else:
+                nn.init.xavier_uniform_(p, 1.5)
+            if "bias_ih" in name:  # remember at first
+                h = p.shape[0] // 4
+                p.data[h:2 * h] += 1.0
         self.drop = nn.Dropout(0.1)
 
     def forward(self, x):

@@ -16,8 +16,11 @@ import torch.nn.functional as F
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "plates"))
+import data  # noqa: E402
+import degrade  # noqa: E402
+from render import render  # noqa: E402
 from tess_net import BLANK, HEIGHT, SPECIAL, STEPS, WIDTH, Plate, contrast  # noqa: E402
-from texts import SYMBOLS  # noqa: E402
+from texts import DOUBLE, SYMBOLS, TYPES, random_plate  # noqa: E402
 
 
 def lines(crops):
@@ -40,6 +43,24 @@ def shard(path):
             np.save(f, lines(d["x"]))
         os.replace(kept + ".tmp", kept)
     return np.load(kept), d["y"].astype(np.int64)
+
+
+def clean(shared, n, rng):
+    """Lines in plain sight. Without them first, CTC needs very long to find out that symbols follow each other."""
+    glyphs = os.path.join(shared, "plates", "glyphs")
+    x, y = np.zeros((n, HEIGHT, WIDTH, 3), np.uint8), np.zeros((n, data.MAX), np.int64)
+    for i in range(n):
+        t = TYPES[int(rng.integers(len(TYPES)))]
+        text = random_plate(rng, t, letters=5)
+        while data.held_out(text):
+            text = random_plate(rng, t, letters=5)
+        art = render(text, t, glyphs, rng)[..., ::-1]
+        h, w = art.shape[:2]
+        quad = np.array([[0, 0], [w, 0], [w, h], [0, h]]) - .5 + rng.normal(0, 0.02 * h, (4, 2))
+        art = cv2.GaussianBlur(art, (0, 0), rng.uniform(0.5, 6))
+        x[i] = degrade.rectify(np.ascontiguousarray(art), quad, t in DOUBLE)
+        y[i] = data.encode(text)
+    return lines(x), y
 
 
 def vary(x):
@@ -69,10 +90,12 @@ def save(path, state):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, epilog="example: tess_train.py --work /tmp/reader --minutes 60")
+    ap = argparse.ArgumentParser(description=__doc__, epilog="example: tess_train.py --shared ../shared --work /tmp/reader --minutes 60")
+    ap.add_argument("--shared", required=True, help="folder that holds plates/")
     ap.add_argument("--work", required=True, help="folder with the shards; the checkpoint goes there too")
     ap.add_argument("--minutes", type=float, default=60, help="training time in all, resumed parts counted in")
-    ap.add_argument("--batch", type=int, default=64)
+    ap.add_argument("--plain", type=int, default=1500, help="steps on lines in plain sight before the shards")
+    ap.add_argument("--batch", type=int, default=32)
     ap.add_argument("--rate", type=float, default=3e-3)
     ap.add_argument("--seed", type=int, default=11)
     a = ap.parse_args()
@@ -95,14 +118,18 @@ def main():
     start = last_save = last_print = time.monotonic()
     losses, budget, used = [], a.minutes * 60, spent
     net.train()
+    plain = clean(a.shared, 4000, rng) if steps < a.plain else None
     while used < budget:
         files = [f for f in sorted(glob.glob(os.path.join(a.work, "shard*.npz"))) if not f.endswith(".tmp.npz")]
-        if not files:
+        if not files and steps >= a.plain:
             print("tess_train: no shards in " + a.work + ": run make_shards.py first", file=sys.stderr)
             return 2
-        f = min(files, key=lambda f: (passes.get(f, 0), rng.random()))  # the least used shard
-        x, y = shard(f)
-        passes[f] = passes.get(f, 0) + 1
+        if steps < a.plain:
+            x, y = plain
+        else:
+            f = min(files, key=lambda f: (passes.get(f, 0), rng.random()))  # the least used shard
+            x, y = shard(f)
+            passes[f] = passes.get(f, 0) + 1
         order = rng.permutation(len(x))
         for i in range(0, len(x) - a.batch + 1, a.batch):
             at = order[i:i + a.batch]
