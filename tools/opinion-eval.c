@@ -127,7 +127,7 @@ static bool read_picture(struct readers *r, const char *dir, const struct label 
 static bool read_set(struct readers *r, const char *dir, bool *all) {
   struct labels l;
   struct err e = {0};
-  if (!labels_load(&l, dir, &e)) {
+  if (!labels_load(&l, dir, stderr, &e)) {
     (void)fprintf(stderr, "opinion-eval: %s\n", e.text);
     return false;
   }

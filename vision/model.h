@@ -59,6 +59,7 @@ struct plate_model {
   int width, height; // of a line, pixels
   float upper;       // as above
   int upper_width;
+  float upper_inset;
   float scale, offset; // confidence = logistic(scale * log odds of the text + offset)
   uint64_t sum;        // FNV-1a of plate.traineddata
   struct opinion_table opinion;

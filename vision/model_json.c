@@ -276,6 +276,7 @@ bool model_load_plate(struct plate_model *m, const char *dir, struct err *e) {
                   whole(&d, "height", 8, 128, NAN, &m->height, e) &&
                   real(&d, "upper", 0.1, 0.9, NAN, &m->upper, e) &&
                   whole(&d, "upper_width", 1, m->width - 1, NAN, &m->upper_width, e) &&
+                  real(&d, "upper_inset", 0.0, 0.4, NAN, &m->upper_inset, e) &&
                   real(&d, "scale", 0.01, 20.0, NAN, &m->scale, e) &&
                   real(&d, "offset", -20.0, 20.0, NAN, &m->offset, e) && sum(&d, &m->sum, e) &&
                   opinions(&d, &m->opinion, e);

@@ -165,8 +165,8 @@ bool tess_reader_new(struct reader **out, const char *dir, struct opinion_table 
     return err_set(e, ERR_NOMEM, "second reader: out of memory");
   if (!model_load_plate(&r->model, dir, e) || !ocv_work_new(&r->work, e))
     goto fail;
-  r->shape =
-      (struct rectify_shape){r->model.width, r->model.height, r->model.upper, r->model.upper_width};
+  r->shape = (struct rectify_shape){r->model.width, r->model.height, r->model.upper,
+                                    r->model.upper_width, r->model.upper_inset};
   r->pixels = calloc(1, rectify_bytes(&r->shape));
   r->grey = calloc((size_t)r->shape.width, (size_t)r->shape.height);
   if (!r->pixels || !r->grey) {

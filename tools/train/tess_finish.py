@@ -23,7 +23,7 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "plates"))
 import data  # noqa: E402
 import tess_export  # noqa: E402
-from degrade import UPPER, UPPER_WIDTH  # noqa: E402
+from degrade import UPPER, UPPER_INSET, UPPER_WIDTH  # noqa: E402
 from tess_net import HEIGHT, SPEC, WIDTH  # noqa: E402
 from texts import PROVINCES, SYMBOLS, TYPES  # noqa: E402
 
@@ -174,7 +174,7 @@ def main():
     if not a.table_only:
         tess_export.export(net, os.path.join(a.work, "template"), trained)
     model = {"format": 1, "name": "plate", "version": a.version, "width": WIDTH, "height": HEIGHT, "upper": UPPER,
-             "upper_width": UPPER_WIDTH, "scale": 1.0, "offset": 0.0, "traineddata_fnv1a64": fnv1a(trained),
+             "upper_width": UPPER_WIDTH, "upper_inset": UPPER_INSET, "scale": 1.0, "offset": 0.0, "traineddata_fnv1a64": fnv1a(trained),
              "opinion": {"at": [0, 1], **{v: [0, 1] for v in VERDICTS}}, "date": datetime.date.today().isoformat(),
              "steps": state["steps"], "lines_seen": state["seen"]}
 

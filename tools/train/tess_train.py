@@ -94,7 +94,7 @@ def main():
     ap.add_argument("--shared", required=True, help="folder that holds plates/")
     ap.add_argument("--work", required=True, help="folder with the shards; the checkpoint goes there too")
     ap.add_argument("--minutes", type=float, default=60, help="training time in all, resumed parts counted in")
-    ap.add_argument("--plain", type=int, default=1500, help="steps on lines in plain sight before the shards")
+    ap.add_argument("--plain", type=int, default=800, help="steps on lines in plain sight before the shards")
     ap.add_argument("--batch", type=int, default=32)
     ap.add_argument("--rate", type=float, default=3e-3)
     ap.add_argument("--seed", type=int, default=11)
