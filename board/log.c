@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "board/log.h"
 
+#include "board/clock.h"
+
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static atomic_int max_level = LOG_LEVEL_INFO;
@@ -38,6 +42,53 @@ bool log_enabled(enum log_level level) {
   return (int)level <= atomic_load(&max_level);
 }
 
+// What was written last, for log_tail(): a ring of bytes.
+static struct {
+  pthread_mutex_t lock;
+  char bytes[LOG_TAIL_MAX];
+  size_t next;
+  bool full;
+} ring = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void remember(const char *bytes, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    ring.bytes[ring.next++] = bytes[i];
+    if (ring.next == sizeof ring.bytes) {
+      ring.next = 0;
+      ring.full = true;
+    }
+  }
+}
+
+static void remember_line(const char *line, size_t n) {
+  char stamp[32];
+  struct tm tm;
+  time_t now = (time_t)(clock_wall_ns(clock_system()) / CLOCK_NS_PER_S);
+  size_t m = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ ", gmtime_r(&now, &tm));
+  (void)pthread_mutex_lock(&ring.lock);
+  remember(stamp, m);
+  remember(line, n);
+  (void)pthread_mutex_unlock(&ring.lock);
+}
+
+size_t log_tail(char *out, size_t size) {
+  (void)pthread_mutex_lock(&ring.lock);
+  size_t n = ring.full ? sizeof ring.bytes : ring.next;
+  bool cut = ring.full || size - 1 < n;
+  size_t room = size - 1 < n ? size - 1 : n;
+  size_t at = (ring.next + sizeof ring.bytes - room) % sizeof ring.bytes;
+  for (size_t i = 0; i < room; i++)
+    out[i] = ring.bytes[(at + i) % sizeof ring.bytes];
+  (void)pthread_mutex_unlock(&ring.lock);
+  out[room] = '\0';
+  const char *first = cut ? strchr(out, '\n') : NULL; // the oldest line may have lost its head
+  if (!cut)
+    return room;
+  size_t skip = first ? (size_t)(first - out) + 1 : room;
+  memmove(out, out + skip, room - skip + 1);
+  return room - skip;
+}
+
 void log_event(enum log_level level, const char *module, const char *fmt, ...) {
   if (!log_enabled(level))
     return;
@@ -60,6 +111,8 @@ void log_event(enum log_level level, const char *module, const char *fmt, ...) {
       line[i] = '?'; // an event is one line whatever a peer sent
   }
   line[len++] = '\n';
+  size_t mark = strlen(prefix);
+  remember_line(line + mark, len - mark);
   ssize_t n = write(STDERR_FILENO, line, len); // one write: lines of threads do not mix
   (void)n;                                     // nowhere left to complain
 }

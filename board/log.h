@@ -4,6 +4,7 @@
 #define BAYPLATE_BOARD_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -19,6 +20,11 @@ bool log_enabled(enum log_level level);
 // With journald on stderr the line is prefixed with its priority "<3>".
 void log_event(enum log_level level, const char *module, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+// The newest whole lines that were written by this process, each with its time (UTC) before it; at
+// most LOG_TAIL_MAX bytes and size - 1. Ends with NUL; returns the length.
+#define LOG_TAIL_MAX 65536
+size_t log_tail(char *out, size_t size);
 
 #define log_error(module, ...) log_event(LOG_LEVEL_ERROR, module, __VA_ARGS__)
 #define log_warn(module, ...) log_event(LOG_LEVEL_WARN, module, __VA_ARGS__)
