@@ -110,8 +110,10 @@ static int packet_recv(struct wire *w, uint8_t *frame, size_t size, int timeout_
 }
 
 static bool packet_link(struct wire *w) {
+  struct packet *p = (struct packet *)w;
   struct ifreq r;
-  return ask(((struct packet *)w)->interface, SIOCGIFFLAGS, &r, NULL) &&
+  // On the descriptor there is: the right to open another may have been dropped by now.
+  return name_fits(&r, p->interface, NULL) && ioctl(p->fd, SIOCGIFFLAGS, &r) == 0 &&
          (r.ifr_flags & IFF_RUNNING) != 0;
 }
 

@@ -118,7 +118,7 @@ static int serve(const struct port_options *o, struct wire *wire, struct service
   if (!port_spool_pause(device->spool, &e))
     log_error("port", "%s", e.text);
   log_info("port", "stopping");
-  return atomic_load(&lost) ? 1 : 0;
+  _exit(atomic_load(&lost) ? 1 : 0); // no tidying up under threads that still run
 }
 
 int main(int argc, char **argv) {

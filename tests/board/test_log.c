@@ -82,6 +82,28 @@ static void levels_are_words(void **state) {
   assert_false(log_level_parse("", &level));
 }
 
+static void the_tail_keeps_the_newest_whole_lines(void **state) {
+  (void)state;
+  static char tail[LOG_TAIL_MAX + 1];
+  (void)caught(write_two);
+  size_t n = log_tail(tail, sizeof tail);
+  assert_int_equal(n, strlen(tail));
+  const char *last = strrchr(tail, 'Z'); // the end of the time, then the line as it was written
+  assert_non_null(last);
+  assert_string_equal(last, "Z info store: opened rows=3\n");
+  // More than it holds: still whole lines, the newest last, and never more than it may be.
+  for (int i = 0; i < 200; i++)
+    (void)caught(write_long);
+  (void)caught(write_two);
+  n = log_tail(tail, sizeof tail);
+  assert_in_range(n, LOG_TAIL_MAX / 2, LOG_TAIL_MAX);
+  assert_memory_equal(tail, "20", 2); // begins with a year
+  assert_non_null(strstr(tail, "Z info store: opened rows=3\n"));
+  n = log_tail(tail, 120);
+  assert_in_range(n, 20, 119);
+  assert_memory_equal(tail, "20", 2);
+}
+
 static int reset(void **state) {
   (void)state;
   log_set_level(LOG_LEVEL_INFO);
@@ -96,6 +118,7 @@ int main(void) {
       CASE(a_long_line_is_cut),
       CASE(the_journal_gets_its_priority),
       CASE(levels_are_words),
+      CASE(the_tail_keeps_the_newest_whole_lines),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
