@@ -40,8 +40,8 @@ void arrivals_row(const struct visit_event *event, int64_t now_mono_ns, int64_t 
   v->phase = event->kind == VISIT_CLOSED ? STORE_VISIT_CLOSED : STORE_VISIT_OPEN;
   v->last_seen_ms = to_wall_ms(event->last_seen_ns, now_mono_ns, now_wall_ns);
   v->closed_ms = event->kind == VISIT_CLOSED ? v->last_seen_ms : 0;
-  if (v->frame_ms == 0 && event->first_readable_ns != 0)
-    v->frame_ms = to_wall_ms(event->first_readable_ns, now_mono_ns, now_wall_ns);
+  if (v->frame_ms == 0 && event->first_read_ns != 0)
+    v->frame_ms = to_wall_ms(event->first_read_ns, now_mono_ns, now_wall_ns);
   // A visit of the run before whose car was not seen again: what the log knows of it stays.
   if (known && event->kind == VISIT_CLOSED && event->reads == 0)
     return;

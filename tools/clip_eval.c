@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,9 +302,12 @@ static void print_clip(const struct run *r, const char *clip, bool json) {
     json_decref(o);
     return;
   }
-  printf("%s: %d cars, %d frames, %llu looked at, %.1f ms CPU a frame (worst %.1f)\n", clip,
-         r->cars, r->frames, (unsigned long long)r->stats.detector_runs,
+  printf("%s: %d cars, %d frames, %.1f ms CPU a frame (worst %.1f)\n", clip, r->cars, r->frames,
          r->frames ? r->cpu_s * 1000 / r->frames : 0.0, r->worst_ms);
+  const struct analyser_stats *st = &r->stats;
+  printf("  car in view in %" PRIu64 " frames, %" PRIu64 " of them looked at; whole looks %" PRIu64
+         ", near looks %" PRIu64 ", plates given to the reader %" PRIu64 "\n",
+         st->car_frames, st->car_looked, st->detector_runs, st->near_looks, st->reader_runs);
   for (int k = 0; k < r->cars; k++) {
     const struct car *c = &r->car[k];
     const struct seen *s = c->best >= 0 ? &r->visit[c->best] : NULL;

@@ -7,13 +7,17 @@
 #include "vision/visit.h"
 #include "vision/zone.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SETTLE_NS 600000000 // after the last motion every frame is looked at for so long
 #define PARKED_NS 500000000 // with a car in view and nothing moving, one frame in this time
 #define IDLE_NS 2000000000  // with nothing in view: what came unnoticed is found in this time
-#define FRAME_READS_MAX 4   // plates read in one frame, best first; more are only followed
+#define WHOLE_NS 120000000  // while something moves, the whole zone is looked at so often at least
+#define FOLLOW_MAX 6        // plates followed in one frame
+#define FRAME_READS_MAX 3   // plates read in one frame; more are only followed
+#define SAME_PLATE 0.5f     // plates whose centres are closer than this part of a width are one
 #define ZONE_MARGIN 0.04f   // of the frame, round the zone: a plate at its edge is seen whole
 
 struct analyser {
@@ -24,10 +28,13 @@ struct analyser {
   struct motion *motion;
   struct visits *visits;
   struct analyser_stats stats;
-  int64_t last_ns, moved_ns, looked_ns;
+  int64_t last_ns, moved_ns;
+  int64_t looked_ns; // last look at the whole zone; INT64_MIN: none
   bool started;
-  struct detection found[DETECTIONS_MAX];
-  struct plate_read read[DETECTIONS_MAX];
+  struct detection whole[DETECTIONS_MAX]; // of a look at the whole zone
+  struct detection found[DETECTIONS_MAX]; // the frame's plates,
+  bool news[DETECTIONS_MAX];              // whether a read of them is news,
+  struct plate_read read[DETECTIONS_MAX]; // and what was read
 };
 
 void analyser_config_default(struct analyser_config *c) {
@@ -90,34 +97,111 @@ static void keep_inside(const struct zone *zone, struct motion_result *m) {
   m->boxes = n;
 }
 
-// Finds and reads the plates of one frame; returns how many are in a->read, or -1.
-static int look_at(struct analyser *a, const struct image_view *frame, struct err *e) {
-  struct image_rect rect = zone_rect(&a->zone, frame->width, frame->height, ZONE_MARGIN);
-  int found = 0, n = 0, read = 0;
-  a->stats.detector_runs++;
-  if (!detector_find(a->detector, frame, a->zone.points > 0 ? &rect : NULL, a->found, &found, e)) {
-    (void)err_prefix(e, "looking for plates");
-    return -1;
+static void centre(const struct quad *q, float *x, float *y) {
+  *x = *y = 0;
+  for (int i = 0; i < 4; i++) {
+    *x += q->corner[i].x / 4;
+    *y += q->corner[i].y / 4;
   }
-  for (int i = 0; i < found && i < DETECTIONS_MAX; i++) {
-    struct detection *d = &a->found[i];
-    if (quad_height(&d->quad) < a->config.min_plate_height * (float)frame->height ||
-        !zone_contains_quad(&a->zone, &d->quad, frame->width, frame->height))
-      continue;
-    struct plate_read *r = &a->read[n++];
-    if (read < FRAME_READS_MAX) {
-      read++;
-      a->stats.reader_runs++;
-      if (!detector_refine(a->detector, frame, d, e) || !reader_read(a->reader, frame, d, r, e)) {
-        (void)err_prefix(e, "reading a plate");
-        return -1;
-      }
-      a->stats.reads += r->text[0] != 0;
-    } else {
-      *r = (struct plate_read){.quad = d->quad, .detection = d->score};
+}
+
+static bool is_among(const struct analyser *a, int n, const struct quad *q) {
+  float x, y;
+  centre(q, &x, &y);
+  for (int i = 0; i < n; i++) {
+    float ox, oy;
+    centre(&a->found[i].quad, &ox, &oy);
+    if (hypotf(x - ox, y - oy) < SAME_PLATE * fmaxf(quad_width(q), quad_width(&a->found[i].quad)))
+      return true;
+  }
+  return false;
+}
+
+static bool counts(const struct analyser *a, const struct image_view *frame, const struct quad *q) {
+  return quad_height(q) >= a->config.min_plate_height * (float)frame->height &&
+         zone_contains_quad(&a->zone, q, frame->width, frame->height);
+}
+
+// Looks for each followed plate where it should be. *lost: one of them was not there.
+static bool follow_plates(struct analyser *a, const struct image_view *frame,
+                          const struct visit_plate *plate, int plates, int *n, bool *lost,
+                          struct err *e) {
+  for (int i = 0; i < plates; i++) {
+    struct detection d;
+    bool found = false;
+    a->stats.near_looks++;
+    if (!detector_follow(a->detector, frame, &plate[i].quad, &d, &found, e))
+      return err_prefix(e, "following a plate");
+    if (!found) {
+      *lost = true;
+    } else if (counts(a, frame, &d.quad) && !is_among(a, *n, &d.quad)) {
+      a->news[*n] = plate[i].read;
+      a->found[(*n)++] = d;
     }
   }
-  return n;
+  return true;
+}
+
+// Looks at the whole zone for plates that are not among the n found.
+static bool find_plates(struct analyser *a, const struct image_view *frame, int64_t t_ns, int *n,
+                        struct err *e) {
+  struct image_rect rect = zone_rect(&a->zone, frame->width, frame->height, ZONE_MARGIN);
+  int all = 0;
+  a->stats.detector_runs++;
+  a->looked_ns = t_ns;
+  if (!detector_find(a->detector, frame, a->zone.points > 0 ? &rect : NULL, a->whole, &all, e))
+    return err_prefix(e, "looking for plates");
+  int refined = 0;
+  for (int i = 0; i < all && i < DETECTIONS_MAX && *n < DETECTIONS_MAX; i++) {
+    struct detection *d = &a->whole[i];
+    if (!counts(a, frame, &d->quad) || is_among(a, *n, &d->quad))
+      continue;
+    if (refined++ < FRAME_READS_MAX && !detector_refine(a->detector, frame, d, e))
+      return err_prefix(e, "looking at a plate");
+    a->news[*n] = visits_wants_read(a->visits, &d->quad, t_ns);
+    a->found[(*n)++] = *d;
+  }
+  return true;
+}
+
+// Reads those of the n found plates that are worth it.
+static bool read_plates(struct analyser *a, const struct image_view *frame, int64_t t_ns, int n,
+                        struct err *e) {
+  int read = 0;
+  for (int i = 0; i < n; i++) {
+    struct plate_read *r = &a->read[i];
+    if (a->news[i] && read < FRAME_READS_MAX) {
+      read++;
+      a->stats.reader_runs++;
+      if (!reader_read(a->reader, frame, &a->found[i], r, e))
+        return err_prefix(e, "reading a plate");
+      a->stats.reads += r->text[0] != 0;
+      r->skipped = false;
+    } else {
+      *r = (struct plate_read){
+          .quad = a->found[i].quad, .detection = a->found[i].score, .skipped = true};
+    }
+    r->t_ns = t_ns;
+  }
+  return true;
+}
+
+// Finds and reads the plates of one frame. `due`: the frame is worth a look at the whole zone, if
+// no plate is followed or the last such look is long enough ago. *looked: the detector ran.
+static bool look_at(struct analyser *a, const struct image_view *frame, int64_t t_ns, bool due,
+                    struct visit_look *look, struct err *e) {
+  struct visit_plate plate[FOLLOW_MAX];
+  const int plates = visits_plates(a->visits, t_ns, plate, FOLLOW_MAX);
+  bool lost = plates == 0;
+  look->n = 0;
+  look->looked = plates > 0 || due;
+  if (!look->looked)
+    return true;
+  if (!follow_plates(a, frame, plate, plates, &look->n, &lost, e))
+    return false;
+  const bool whole = lost || a->looked_ns == INT64_MIN || (due && t_ns - a->looked_ns >= WHOLE_NS);
+  return (!whole || find_plates(a, frame, t_ns, &look->n, e)) &&
+         read_plates(a, frame, t_ns, look->n, e);
 }
 
 bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t_ns,
@@ -139,14 +223,12 @@ bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t
     a->moved_ns = t_ns;
   keep_inside(&a->zone, &motion);
   struct visit_look look = {.frame = frame, .t_ns = t_ns, .reads = a->read, .motion = &motion};
-  if (worth_a_look(a, t_ns)) {
-    look.n = look_at(a, frame, e);
-    if (look.n < 0)
-      return err_prefix(e, "analyser");
-    look.looked = true;
-    a->looked_ns = t_ns;
-  } else {
-    a->stats.gated++;
+  if (!look_at(a, frame, t_ns, worth_a_look(a, t_ns), &look, e))
+    return err_prefix(e, "analyser");
+  a->stats.gated += !look.looked;
+  if (visits_car_seen(a->visits, t_ns)) {
+    a->stats.car_frames++;
+    a->stats.car_looked += look.looked;
   }
   visits_step(a->visits, &look, on_event, ctx);
   return true;

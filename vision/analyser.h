@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames in, visit events out: motion gate → detector → reader → tracker → visits, for one camera.
-// Not thread-safe: one thread steps it.
+// A cascade: a plate that is followed is looked at where it should be in every frame, the whole
+// zone only now and then meanwhile; the reader looks at a plate as long as that brings news. Not
+// thread-safe: one thread steps it.
 #ifndef BAYPLATE_VISION_ANALYSER_H
 #define BAYPLATE_VISION_ANALYSER_H
 
@@ -44,7 +46,11 @@ struct analyser_seed {
 };
 
 struct analyser_stats {
-  uint64_t frames, gated, detector_runs, reader_runs, reads;
+  uint64_t frames, gated;          // gated: nothing moved, no plate was followed, no look was due
+  uint64_t detector_runs;          // looks at the whole zone
+  uint64_t near_looks;             // looks at the place of one followed plate
+  uint64_t car_frames, car_looked; // frames with a car in view; those the detector looked at
+  uint64_t reader_runs, reads;
   int64_t last_gate_ns_cost, last_detect_ns_cost,
       last_read_ns_cost; // filled by bench builds only; else 0
 };

@@ -19,6 +19,7 @@
 #define REFINE_PLATE 96.0f  // its plate's width there
 #define REFINE_OVERLAP 0.3f // of the two looks' quads, or they are not the same plate
 #define REFINE_SCORE 0.1f   // smallest score in the second look
+#define FOLLOW_SCORE 0.2f   // smallest score of a plate that is followed
 #define STILL_ENLARGE 1.5f  // a still is not looked at enlarged by more
 
 struct detector {
@@ -190,14 +191,14 @@ static void span(float x0, float x1, int size, int *at, int *length) {
   *length = b > a ? b - a : 1;
 }
 
-bool detector_refine(struct detector *d, const struct image_view *frame, struct detection *plate,
-                     struct err *e) {
-  const struct quad *q = &plate->quad;
+// The window round a quad through the network; *best: the plate there that overlaps it most, or
+// NULL.
+static bool near_look(struct detector *d, const struct image_view *frame, const struct quad *q,
+                      const struct detection **best, struct err *e) {
   const float w = quad_width(q);
+  *best = NULL;
   if (!image_check(frame, e))
     return err_prefix(e, "detector");
-  if (!(w >= 1.0f))
-    return true;
   float cx = 0.5f, cy = 0.5f; // pixel centres to edges
   for (int i = 0; i < 4; i++) {
     cx += 0.25f * q->corner[i].x;
@@ -221,7 +222,6 @@ bool detector_refine(struct detector *d, const struct image_view *frame, struct 
   if (!ok)
     return err_prefix(e, "detector");
   const float area = quad_area(q);
-  const struct detection *best = NULL;
   float top = REFINE_OVERLAP;
   for (int i = 0; i < d->candidates; i++) {
     const struct detection *p = &d->candidate[i];
@@ -229,9 +229,19 @@ bool detector_refine(struct detector *d, const struct image_view *frame, struct 
     const float overlap = both / (area + own - both);
     if (overlap > top) {
       top = overlap;
-      best = p;
+      *best = p;
     }
   }
+  return true;
+}
+
+bool detector_refine(struct detector *d, const struct image_view *frame, struct detection *plate,
+                     struct err *e) {
+  const struct detection *best;
+  if (!(quad_width(&plate->quad) >= 1.0f))
+    return image_check(frame, e) || err_prefix(e, "detector");
+  if (!near_look(d, frame, &plate->quad, &best, e))
+    return false;
   if (!best) {
     plate->score *= 0.5f;
     return true;
@@ -239,6 +249,19 @@ bool detector_refine(struct detector *d, const struct image_view *frame, struct 
   plate->quad = best->quad;
   plate->score = 0.5f * (plate->score + best->score);
   plate->double_score = 0.5f * (plate->double_score + best->double_score);
+  return true;
+}
+
+bool detector_follow(struct detector *d, const struct image_view *frame, const struct quad *where,
+                     struct detection *out, bool *found, struct err *e) {
+  const struct detection *best = NULL;
+  *found = false;
+  if (quad_width(where) >= 1.0f && !near_look(d, frame, where, &best, e))
+    return false;
+  if (best && best->score >= FOLLOW_SCORE) {
+    *out = *best;
+    *found = true;
+  }
   return true;
 }
 

@@ -50,14 +50,31 @@ static struct fuse_text *entry(struct fuse *f, const char *text) {
   return &f->text[at];
 }
 
+static void centre(const struct quad *q, float *x, float *y) {
+  *x = *y = 0;
+  for (int i = 0; i < 4; i++) {
+    *x += q->corner[i].x / 4;
+    *y += q->corner[i].y / 4;
+  }
+}
+
+bool fuse_is_new_view(const struct fuse *f, const struct quad *plate) {
+  float x, y;
+  centre(plate, &x, &y);
+  return f->reads == 0 ||
+         view_changed(x, y, quad_height(plate), f->view_x, f->view_y, f->view_height);
+}
+
+// The earlier of two times of which 0 means none.
+static int64_t earlier(int64_t a, int64_t b) {
+  return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 void fuse_add(struct fuse *f, const struct plate_read *read) {
   if (read->text[0] == 0)
     return;
-  float x = 0, y = 0, h = quad_height(&read->quad);
-  for (int i = 0; i < 4; i++) {
-    x += read->quad.corner[i].x / 4;
-    y += read->quad.corner[i].y / 4;
-  }
+  float x, y, h = quad_height(&read->quad);
+  centre(&read->quad, &x, &y);
   if (view_changed(x, y, h, f->view_x, f->view_y, f->view_height)) {
     f->view_x = x, f->view_y = y, f->view_height = h;
     f->same_view = 0;
@@ -73,6 +90,8 @@ void fuse_add(struct fuse *f, const struct plate_read *read) {
   t->weight += w;
   t->read_weight += w;
   t->confidence += w * read->confidence;
+  if (read->confidence >= FUSE_READABLE)
+    t->readable_ns = earlier(t->readable_ns, read->t_ns);
   if (w > t->best_weight)
     t->best_weight = w;
   if ((unsigned)read->type < PLATE_TYPE_COUNT)
@@ -100,6 +119,7 @@ void fuse_merge(struct fuse *f, const struct fuse *other) {
     t->weight += o->weight;
     t->read_weight += o->read_weight;
     t->confidence += o->confidence;
+    t->readable_ns = earlier(t->readable_ns, o->readable_ns);
     t->best_weight = fmaxf(t->best_weight, o->best_weight);
     t->reads += o->reads;
     t->views += o->views;
@@ -199,6 +219,7 @@ void fuse_result(const struct fuse *f, struct fuse_result *out) {
     total += f->text[i].weight;
   if (t != NULL && t->reads > 0) {
     out->agreeing = t->reads;
+    out->readable_ns = t->readable_ns;
     out->mean = t->confidence / t->read_weight;
     float k = 1 + 0.5f * log2f((float)(t->views > 0 ? t->views : 1));
     float lone = 1 - powf(1 - fminf(out->mean, 0.9999f), fminf(k, 2.5f));

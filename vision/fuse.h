@@ -12,6 +12,10 @@
 
 #define FUSE_TEXTS_MAX 24 // different texts remembered; the lightest is forgotten
 
+// A single read this sure is one that a person would trust, too: the plate is readable in its
+// frame.
+#define FUSE_READABLE 0.9f
+
 struct fuse_text {
   char text[PLATE_TEXT_MAX];
   uint32_t symbol[PLATE_SYMBOLS_MAX]; // code points
@@ -24,6 +28,7 @@ struct fuse_text {
   unsigned views; // reads from notably different distances or places
   float view_x, view_y, view_height;
   float type[PLATE_TYPE_COUNT]; // weight for each type
+  int64_t readable_ns;          // frame of the first read at FUSE_READABLE or more; 0: none yet
 };
 
 // May be copied; all zero is a valid empty one.
@@ -38,11 +43,12 @@ struct fuse {
 struct fuse_result {
   char text[PLATE_TEXT_MAX]; // empty: nothing was read
   enum plate_type type;
-  float confidence;  // probability that text is right, 0..1
-  unsigned reads;    // weighed
-  unsigned agreeing; // reads that said exactly this
-  bool valid;        // text obeys the grammar of plates
-  float mean;        // mean confidence of the agreeing reads
+  float confidence;    // probability that text is right, 0..1
+  unsigned reads;      // weighed
+  unsigned agreeing;   // reads that said exactly this
+  bool valid;          // text obeys the grammar of plates
+  float mean;          // mean confidence of the agreeing reads
+  int64_t readable_ns; // first frame whose own read was `text` at FUSE_READABLE; 0: none yet
   int alternatives;
   struct plate_alternative alternative[PLATE_ALTERNATIVES];
 };
@@ -54,6 +60,10 @@ float fuse_weight(const struct plate_read *read);
 // Weighs one more read in. Reads without text are ignored. Reads of a plate that stands still bring
 // little news, so that they count less and less (an hour of glare must not outvote the approach).
 void fuse_add(struct fuse *f, const struct plate_read *read);
+
+// Would a read of this plate be news: none was weighed yet, or it is seen from another distance or
+// place than the last ones?
+bool fuse_is_new_view(const struct fuse *f, const struct quad *plate);
 
 // Weighs in everything that another fusion of the same car knows.
 void fuse_merge(struct fuse *f, const struct fuse *other);

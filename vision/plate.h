@@ -4,6 +4,7 @@
 #define BAYPLATE_VISION_PLATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define PLATE_TEXT_MAX 32 // bytes of UTF-8 with the NUL: 8 characters of at most 3 bytes, and room
 #define PLATE_SYMBOLS_MAX 8  // characters on the longest plate
@@ -47,6 +48,8 @@ struct plate_read {
   int alternatives;
   struct plate_alternative
       alternative[PLATE_ALTERNATIVES]; // best first, text itself not among them
+  int64_t t_ns;                        // the frame's time; 0: unknown
+  bool skipped; // the plate was found, but not given to the reader in this frame
 };
 
 // "blue", "green", ... as bayplate-read prints them; "unknown" for anything else. Never NULL.

@@ -44,9 +44,23 @@ void visits_step(struct visits *v, const struct visit_look *look, visit_event_fn
 void visits_camera_lost(struct visits *v);
 void visits_idle(struct visits *v, int64_t t_ns, visit_event_fn *on_event, void *ctx);
 
+// A plate that is being followed.
+struct visit_plate {
+  struct quad quad; // where it should be in the frame at t_ns
+  bool read;        // a read of it would be news
+};
+// The plates seen a moment ago, those first whose text is wanted most; returns how many (at most
+// max). What has never moved, or has no text after several reads, and is no visit's is left out: it
+// is found again by looks at the whole zone.
+int visits_plates(const struct visits *v, int64_t t_ns, struct visit_plate *out, int max);
+// Would a read of a plate found here by such a look be news?
+bool visits_wants_read(const struct visits *v, const struct quad *plate, int64_t t_ns);
+
 // Is a car in view (or was a moment ago), so that the detector should look now and then though
 // nothing moves?
 bool visits_car_in_view(const struct visits *v, int64_t t_ns);
+// Was a car, or a plate that moved, seen in the last second?
+bool visits_car_seen(const struct visits *v, int64_t t_ns);
 // Is a plate being followed that has no certain text yet?
 bool visits_undecided(const struct visits *v, int64_t t_ns);
 

@@ -119,6 +119,7 @@ bool book_weigh(const struct visit_book *b, struct visit *v) {
   else
     v->certainty = stays || fuse_certain(&r, b->threshold) ? VISIT_CERTAIN : VISIT_UNSURE;
   v->reads = r.reads;
+  v->readable_ns = r.readable_ns;
   v->best.type = r.type;
   v->best.confidence = r.confidence;
   v->best.alternatives = r.alternatives;
@@ -135,7 +136,8 @@ struct visit_event book_event(const struct visit *v, enum visit_event_kind kind,
                               .t_ns = t_ns,
                               .opened_ns = v->opened_ns,
                               .last_seen_ns = v->last_seen_ns,
-                              .first_readable_ns = v->first_readable_ns,
+                              .first_read_ns = v->first_read_ns,
+                              .readable_ns = v->readable_ns,
                               .certainty = v->certainty,
                               .direction = v->direction,
                               .best = v->best,

@@ -16,7 +16,7 @@
 struct visit {
   bool used, open, seeded;
   uint64_t id;
-  int64_t opened_ns, last_seen_ns, first_readable_ns;
+  int64_t opened_ns, last_seen_ns, first_read_ns, readable_ns;
   int64_t alive_ns; // from when the time to be gone counts
   enum visit_certainty certainty;
   enum visit_direction direction;

@@ -33,7 +33,9 @@ struct visit_event {
   uint64_t into;  // VISIT_MERGED: the visit that goes on; else 0
   int64_t t_ns;   // frame that caused the event
   int64_t opened_ns, last_seen_ns;
-  int64_t first_readable_ns; // first frame in which a plate was read; 0: none yet
+  int64_t first_read_ns; // first frame in which any text was read; 0: none yet
+  int64_t readable_ns;   // first frame whose own read was best.text, sure enough to be trusted
+                         // (FUSE_READABLE); 0: none yet
   enum visit_certainty certainty;
   enum visit_direction direction;
   struct plate_read best; // fused over all reads: text, confidence and alternatives of the visit

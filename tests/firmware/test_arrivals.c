@@ -95,7 +95,7 @@ static struct visit_event event_of(enum visit_event_kind kind, uint64_t visit, c
                            .t_ns = now,
                            .opened_ns = now - CLOCK_NS_PER_S,
                            .last_seen_ns = now,
-                           .first_readable_ns = now - CLOCK_NS_PER_S,
+                           .first_read_ns = now - CLOCK_NS_PER_S,
                            .certainty = text[0] ? VISIT_CERTAIN : VISIT_UNREAD,
                            .reads = 3};
   ev.best.type = PLATE_BLUE;
@@ -147,7 +147,7 @@ static void times_become_wall_times(void **state) {
   struct visit_event ev = event_of(VISIT_OPENED, 3, "");
   ev.opened_ns = 5 * CLOCK_NS_PER_S;
   ev.last_seen_ns = 6 * CLOCK_NS_PER_S;
-  ev.first_readable_ns = 0;
+  ev.first_read_ns = 0;
   arrivals_row(&ev, 10 * CLOCK_NS_PER_S, 1000 * CLOCK_NS_PER_S, "gate", &v);
   assert_int_equal(v.opened_ms, 995000);
   assert_int_equal(v.last_seen_ms, 996000);

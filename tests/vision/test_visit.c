@@ -150,7 +150,7 @@ static void one_car_is_one_visit(void **state) {
   const struct visit_event *o = nth(&w, VISIT_OPENED, 0);
   assert_int_equal(o->visit, 7);
   assert_true(o->t_ns - first <= 4 * FRAME_NS); // at once
-  assert_int_equal(o->first_readable_ns, first);
+  assert_int_equal(o->first_read_ns, first);
   assert_string_equal(o->best.text, "粤A12345");
   assert_non_null(o->evidence.plane[0]);
   assert_int_equal(w.event[0].kind, VISIT_OPENED);
