@@ -29,7 +29,8 @@ struct analysis {
   atomic_bool stop, ended;
   atomic_int_least64_t last_step_ns;
   struct {
-    struct metric *frames, *failed, *detector_runs, *reads, *step, *age;
+    struct metric *frames, *failed, *detector_runs, *near_looks, *reads, *step, *age;
+    struct metric *car_frames, *car_looked;
   } metric;
 };
 
@@ -48,7 +49,10 @@ static void show_stats(struct analysis *a, struct analyser_stats *last) {
   struct analyser_stats now;
   analyser_get_stats(a->analyser, &now);
   metric_add(a->metric.detector_runs, (int64_t)(now.detector_runs - last->detector_runs));
+  metric_add(a->metric.near_looks, (int64_t)(now.near_looks - last->near_looks));
   metric_add(a->metric.reads, (int64_t)(now.reads - last->reads));
+  metric_add(a->metric.car_frames, (int64_t)(now.car_frames - last->car_frames));
+  metric_add(a->metric.car_looked, (int64_t)(now.car_looked - last->car_looked));
   *last = now;
 }
 
@@ -132,7 +136,13 @@ bool analysis_new(struct analysis **out, const struct analysis_options *options,
   a->metric.failed =
       metric_counter("bayplate_frames_failed_total", NULL, "Frames that could not be analysed.");
   a->metric.detector_runs =
-      metric_counter("bayplate_detector_runs_total", NULL, "Times the plate detector ran.");
+      metric_counter("bayplate_detector_runs_total", NULL, "Detector looks at the whole zone.");
+  a->metric.near_looks = metric_counter("bayplate_near_looks_total", NULL,
+                                        "Detector looks at the place of a followed plate.");
+  a->metric.car_frames =
+      metric_counter("bayplate_car_frames_total", NULL, "Frames with a car in view.");
+  a->metric.car_looked = metric_counter("bayplate_car_frames_looked_total", NULL,
+                                        "Frames with a car in view that the detector looked at.");
   a->metric.reads = metric_counter("bayplate_reads_total", NULL, "Plates read, one a frame.");
   a->metric.step = metric_histogram("bayplate_analysis_seconds", NULL, "One frame's analysis.");
   a->metric.age = metric_histogram("bayplate_frame_age_seconds", NULL,
