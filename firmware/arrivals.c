@@ -5,6 +5,7 @@
 #include "board/metrics.h"
 #include "firmware/arrivals_row.h"
 #include "firmware/lookup.h"
+#include "firmware/tie.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -132,6 +133,8 @@ static void write_row(struct arrivals *a, const struct arrival *in) {
     memset(&v, 0, sizeof v);
   }
   arrivals_row(&in->event, in->now_mono_ns, in->now_wall_ns, a->o.camera, &v);
+  if (!tie_break(a->o.store, &v, &e))
+    log_warn("arrivals", "visit %" PRIu64 ": customers were not asked: %s", v.id, e.text);
   if (in->event.kind == VISIT_OPENED)
     v.clock_trusted = clock_trusted(a->o.clock, a->o.clock_need_sync);
   save_evidence(a, in, &v);

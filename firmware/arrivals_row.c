@@ -49,6 +49,7 @@ void arrivals_row(const struct visit_event *event, int64_t now_mono_ns, int64_t 
   v->direction = event->direction;
   v->type = event->best.type;
   memcpy(v->text, event->best.text, sizeof v->text);
+  v->picture[0] = '\0';
   v->confidence = (double)event->best.confidence;
   v->alternatives = event->best.alternatives;
   memcpy(v->alternative, event->best.alternative, sizeof v->alternative);

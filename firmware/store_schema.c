@@ -84,7 +84,10 @@ static const char V3[] =
     "DROP INDEX visit_opened;"
     "CREATE INDEX visit_opened ON visit(opened_ms, id, plate, phase);";
 
-static const char *const STEP[STORE_SCHEMA_VERSION] = {V1, V2, V3};
+// What the picture alone said, where the list of customers chose another text.
+static const char V4[] = "ALTER TABLE visit ADD COLUMN picture TEXT NOT NULL DEFAULT '';";
+
+static const char *const STEP[STORE_SCHEMA_VERSION] = {V1, V2, V3, V4};
 
 bool store_schema_error(sqlite3 *db, const char *what, struct err *e) {
   int os = sqlite3_system_errno(db);

@@ -36,6 +36,8 @@ struct store_visit {
   char evidence[STORE_EVIDENCE_MAX]; // path below the evidence folder, "" none
   char camera[STORE_CAMERA_MAX];
   bool clock_trusted; // when the visit was opened
+  // What the picture alone says, where the list of customers broke a tie (firmware/tie.h); else "".
+  char picture[PLATE_TEXT_MAX];
 };
 
 // Writes the whole row (insert or replace by id), durable on return; sets v->rev. On failure the

@@ -67,6 +67,7 @@ function doubt(card) {
   if (card.certainty === 'unsure') {
     const box = el('div', 'doubt', el('b', '', `? ${t('unsure')}`));
     const others = list(card.plate?.alternatives).slice(0, 3);
+    if (card.plate?.picture) box.append(el('span', 'tie', t('tie', { plate: spoken({ text: card.plate.picture }) })));
     if (others.length) box.append(el('span', '', t('candidates')), ...others.map((a) => el('span', 'alt', spoken(a))));
     return box;
   }

@@ -28,7 +28,7 @@ const words = {
   customer: ['客户', 'Customer'], vehicle: ['车型', 'Vehicle'], unknownCustomer: ['未登记客户', 'Unknown customer'],
   todo: ['现在做', 'Now'], since: ['{t} 到店', 'here since {t}'], minutes: ['{n} 分钟', '{n} min'], hours: ['{h} 小时 {n} 分', '{h} h {n} min'],
   justNow: ['刚刚', 'just now'], gone: ['{t} 离开画面', 'left view {t}'], in: ['进店', 'in'], out: ['离店', 'out'],
-  unsure: ['待确认', 'To confirm'], candidates: ['也可能是', 'could also be'], unread: ['看不清', 'Not readable'],
+  unsure: ['待确认', 'To confirm'], candidates: ['也可能是', 'could also be'], tie: ['按客户名单选定，照片本身更像 {plate}', 'chosen from the list of customers; the picture alone says {plate}'], unread: ['看不清', 'Not readable'],
   stale: ['资料查询于 {t}，正在更新', 'looked up {t}, being refreshed'], pending: ['保单查询中…', 'looking up policies…'],
   failed: ['保单查询失败', 'policy look-up failed'], lookupUnknown: ['查无保单', 'no policy found'],
   noPicture: ['没有图片', 'no picture'], crop: ['车牌截图', 'Plate crop'], double: ['双层', 'double line'],
