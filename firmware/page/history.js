@@ -58,6 +58,11 @@ export function wireHistory() {
     query = $('history-q').value.trim();
     load(false);
   });
+  $('history-q').addEventListener('keydown', (e) => {
+    if (e.key !== 'Escape') return;
+    e.preventDefault(); // a search field would take the first one to empty itself
+    $('history').close();
+  });
   $('history-more').addEventListener('click', () => load(true));
   $('history-close').addEventListener('click', () => $('history').close());
 }

@@ -69,10 +69,10 @@ class PolicyServer:
 
 
 class Terminal:
-    def __init__(self, folder, source, policy_port=None, extra=""):
+    def __init__(self, folder, source, policy_port=None, extra="", policy_extra=""):
         self.folder = pathlib.Path(folder)
         self.config = self.folder / "bayplate.ini"
-        policy = f"[policy]\nbase = http://127.0.0.1:{policy_port}\n" if policy_port else ""
+        policy = f"[policy]\nbase = http://127.0.0.1:{policy_port}\n{policy_extra}\n" if policy_port else ""
         self.config.write_text(
             f"[camera]\nsource = {source}\n{extra}\n[vision]\nmodels = {SOURCE}/vision/models\n"
             f"[store]\ndir = {self.folder}/data\nreserve_mb = 0\n[log]\nlevel = debug\n"
@@ -85,11 +85,13 @@ class Terminal:
         """Another source from the next start on."""
         self.config.write_text(re.sub(r"(?m)^source = .*$", f"source = {source}", self.config.read_text()))
 
-    def start(self):
+    def start(self, before=None):
+        """before: called in the new process, as a limit must be."""
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([str(BINARY / "firmware/bayplated"), "-c", str(self.config)], stderr=self.log)
+        self.process = subprocess.Popen([str(BINARY / "firmware/bayplated"), "-c", str(self.config)], stderr=self.log,
+                                        preexec_fn=before)
 
         def up():
             if self.process.poll() is not None:

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP camera on the loopback: http://127.0.0.1:PORT/cam, JPEG pictures without end at 25 a second.
 
-usage: tests/system/mjpeg_server.py [--port N] [--size WxH]
+usage: tests/system/mjpeg_server.py [--port N] [--size WxH] [--frozen]
   --port   0 (default): a free one. The port is printed on a line of its own once the server listens.
   --size   default 320x240
+  --frozen the same picture all the time, as a camera that hangs sends it
 """
 import argparse
 import http.server
@@ -40,9 +41,10 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--port", type=int, default=0)
     args.add_argument("--size", default="320x240")
+    args.add_argument("--frozen", action="store_true")
     a = args.parse_args()
     size = tuple(map(int, a.size.split("x")))
-    for grey in range(40, 200, 10):
+    for grey in (range(40, 41) if a.frozen else range(40, 200, 10)):
         out = io.BytesIO()
         Image.new("RGB", size, (grey, 90, 90)).save(out, "JPEG")
         Camera.pictures.append(out.getvalue())
