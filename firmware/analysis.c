@@ -8,6 +8,7 @@
 #include "vision/detector.h"
 #include "vision/net.h"
 #include "vision/reader.h"
+#include "vision/tess_reader.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,14 +23,14 @@ struct analysis {
   visit_event_fn *on_event;
   void *ctx;
   struct detector *detector;
-  struct reader *reader;
+  struct reader *reader, *second; // second: NULL when its model cannot be used
   struct analyser *analyser;
   pthread_t thread;
   int64_t last_frame_ns; // the analysis thread's own
   atomic_bool stop, ended;
   atomic_int_least64_t last_step_ns;
   struct {
-    struct metric *frames, *failed, *detector_runs, *near_looks, *reads, *step, *age;
+    struct metric *frames, *failed, *detector_runs, *near_looks, *reads, *second_reads, *step, *age;
     struct metric *car_frames, *car_looked;
   } metric;
 };
@@ -51,6 +52,7 @@ static void show_stats(struct analysis *a, struct analyser_stats *last) {
   metric_add(a->metric.detector_runs, (int64_t)(now.detector_runs - last->detector_runs));
   metric_add(a->metric.near_looks, (int64_t)(now.near_looks - last->near_looks));
   metric_add(a->metric.reads, (int64_t)(now.reads - last->reads));
+  metric_add(a->metric.second_reads, (int64_t)(now.second_reads - last->second_reads));
   metric_add(a->metric.car_frames, (int64_t)(now.car_frames - last->car_frames));
   metric_add(a->metric.car_looked, (int64_t)(now.car_looked - last->car_looked));
   *last = now;
@@ -114,11 +116,18 @@ static bool load(struct analysis *a, const struct analysis_options *o, struct er
   if (!analysis_first_visit(o->store, &config.first_visit, e) ||
       !analyser_new(&a->analyser, &config, a->detector, a->reader, e))
     return false;
+  struct opinion_table opinions;
+  struct err why;
+  if (tess_reader_new(&a->second, dir, &opinions, &why))
+    analyser_set_second(a->analyser, a->second, &opinions);
+  else
+    log_error("models", "%s; visits get no second opinion", why.text);
   return analysis_seed(a->analyser, o->store, o->clock, config.same_car_gap_ns, e);
 }
 
 static void release(struct analysis *a) {
   analyser_free(a->analyser);
+  reader_free(a->second);
   reader_free(a->reader);
   detector_free(a->detector);
   free(a);
@@ -144,6 +153,8 @@ bool analysis_new(struct analysis **out, const struct analysis_options *options,
   a->metric.car_looked = metric_counter("bayplate_car_frames_looked_total", NULL,
                                         "Frames with a car in view that the detector looked at.");
   a->metric.reads = metric_counter("bayplate_reads_total", NULL, "Plates read, one a frame.");
+  a->metric.second_reads = metric_counter("bayplate_second_reads_total", NULL,
+                                          "Times the second reader was asked about a visit.");
   a->metric.step = metric_histogram("bayplate_analysis_seconds", NULL, "One frame's analysis.");
   a->metric.age = metric_histogram("bayplate_frame_age_seconds", NULL,
                                    "From a frame's time stamp to the end of its analysis.");

@@ -163,9 +163,9 @@ static void handle(struct arrivals *a, const struct arrival *in) {
   int64_t begin = clock_mono_ns(a->o.clock);
   if (in->event.kind == VISIT_OPENED)
     metric_add(a->metric.opened, 1);
-  log_info("visit", "%s id=%" PRIu64 " reads=%u confidence=%.3f",
+  log_info("visit", "%s id=%" PRIu64 " reads=%u confidence=%.3f opinion=%s",
            arrivals_kind_name(in->event.kind), in->event.visit, in->event.reads,
-           (double)in->event.best.confidence);
+           (double)in->event.best.confidence, opinion_name(in->event.opinion));
   log_debug("visit", "id=%" PRIu64 " plate=%s", in->event.visit, in->event.best.text);
   if (in->event.kind == VISIT_MERGED)
     merge(a, in);

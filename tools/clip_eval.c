@@ -5,6 +5,7 @@
 #include "vision/detector.h"
 #include "vision/net.h"
 #include "vision/reader.h"
+#include "vision/tess_reader.h"
 
 #include <jansson.h>
 
@@ -177,7 +178,7 @@ static double cpu_seconds(void) {
 }
 
 static bool play(struct run *r, const char *clip, struct detector *d, struct reader *rd,
-                 struct err *e) {
+                 struct reader *second, const struct opinion_table *opinions, struct err *e) {
   struct analyser_config config;
   analyser_config_default(&config);
   struct analyser *a = NULL;
@@ -192,6 +193,8 @@ static bool play(struct run *r, const char *clip, struct detector *d, struct rea
   }
   if (!analyser_new(&a, &config, d, rd, e) || !start_decoder(clip, r, &fd, &pid, e))
     goto done;
+  if (second)
+    analyser_set_second(a, second, opinions);
   const struct image_view frame = {.format = IMAGE_I420,
                                    .width = r->width,
                                    .height = r->height,
@@ -349,8 +352,10 @@ static void print_total(const struct total *t, bool json) {
 static int usage(FILE *to) {
   fputs("clip-eval: runs gate clips through vision and compares the visits with their truth (CLIP "
         "with .json)\n\n"
-        "usage: clip-eval [--json] [--verbose] [--models DIR] [--truth FILE] [--every N] CLIP...\n"
+        "usage: clip-eval [--json] [--verbose] [--alone] [--models DIR] [--truth FILE] [--every N] "
+        "CLIP...\n"
         "  --truth FILE   the truth, if it does not stand beside the clip\n"
+        "  --alone        without the second reader\n"
         "  --every N      only one of N frames, as a slow board would\n"
         "  --verbose      each event on standard error\n\n"
         "examples:\n"
@@ -363,14 +368,12 @@ static int usage(FILE *to) {
 }
 
 int main(int argc, char **argv) {
-  static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                          {"verbose", no_argument, NULL, 'v'},
-                                          {"models", required_argument, NULL, 'm'},
-                                          {"truth", required_argument, NULL, 't'},
-                                          {"every", required_argument, NULL, 'n'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-  bool json = false, verbose = false;
+  static const struct option options[] = {
+      {"json", no_argument, NULL, 'j'},         {"verbose", no_argument, NULL, 'v'},
+      {"models", required_argument, NULL, 'm'}, {"truth", required_argument, NULL, 't'},
+      {"every", required_argument, NULL, 'n'},  {"alone", no_argument, NULL, 'a'},
+      {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+  bool json = false, verbose = false, alone = false;
   const char *models = BAYPLATE_MODEL_DIR, *truth = NULL;
   int every = 1;
   for (int o; (o = getopt_long(argc, argv, "jvm:t:n:h", options, NULL)) != -1;) {
@@ -380,6 +383,9 @@ int main(int argc, char **argv) {
       break;
     case 'v':
       verbose = true;
+      break;
+    case 'a':
+      alone = true;
       break;
     case 'm':
       models = optarg;
@@ -404,12 +410,14 @@ int main(int argc, char **argv) {
     return usage(stderr);
   struct err e = {0};
   struct detector *d = NULL;
-  struct reader *rd = NULL;
+  struct reader *rd = NULL, *second = NULL;
+  struct opinion_table opinions;
   struct run *r = malloc(sizeof *r);
   struct total total = {0};
   int status = 2;
   if (r == NULL || !net_set_threads(1, &e) || !detector_new(&d, models, &e) ||
-      !reader_new(&rd, models, &e)) {
+      !reader_new(&rd, models, &e) ||
+      (!alone && !tess_reader_new(&second, models, &opinions, &e))) {
     fprintf(stderr, "clip-eval: %s\n", r ? e.text : "no memory");
     goto done;
   }
@@ -420,7 +428,7 @@ int main(int argc, char **argv) {
     int length = snprintf(path, sizeof path, "%.*s.json", stem, argv[i]);
     *r = (struct run){.verbose = verbose, .every = every};
     if (length < 0 || length >= (int)sizeof path || !load_truth(r, truth ? truth : path, &e) ||
-        !play(r, argv[i], d, rd, &e)) {
+        !play(r, argv[i], d, rd, second, &opinions, &e)) {
       fprintf(stderr, "clip-eval: %s\n", e.text);
       goto done;
     }
@@ -431,6 +439,7 @@ int main(int argc, char **argv) {
   status = total.one == total.cars && total.extra == 0 ? 0 : 1;
 done:
   free(r);
+  reader_free(second);
   reader_free(rd);
   detector_free(d);
   return status;

@@ -23,7 +23,7 @@
 struct analyser {
   struct analyser_config config;
   struct detector *detector;
-  struct reader *reader;
+  struct reader *reader, *second; // second: NULL, or for the best picture of each visit
   struct zone zone;
   struct motion *motion;
   struct visits *visits;
@@ -70,6 +70,12 @@ void analyser_free(struct analyser *a) {
   visits_free(a->visits);
   motion_free(a->motion);
   free(a);
+}
+
+void analyser_set_second(struct analyser *a, struct reader *second,
+                         const struct opinion_table *opinions) {
+  a->second = second;
+  visits_set_opinions(a->visits, opinions);
 }
 
 bool analyser_seed(struct analyser *a, const struct analyser_seed *seeds, size_t n, struct err *e) {
@@ -204,6 +210,20 @@ static bool look_at(struct analyser *a, const struct image_view *frame, int64_t 
          read_plates(a, frame, t_ns, look->n, e);
 }
 
+// After the visits were told: no card waits for it.
+static bool ask_second(struct analyser *a, int64_t t_ns, visit_event_fn *on_event, void *ctx,
+                       struct err *e) {
+  struct visit_question q;
+  struct plate_read answer;
+  if (a->second == NULL || !visits_ask(a->visits, &q))
+    return true;
+  a->stats.second_reads++;
+  if (!reader_read(a->second, &q.crop, &q.plate, &answer, e))
+    return err_prefix(e, "asking the second reader");
+  visits_answer(a->visits, &q, &answer, t_ns, on_event, ctx);
+  return true;
+}
+
 bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t_ns,
                    visit_event_fn *on_event, void *ctx, struct err *e) {
   if (a->started && t_ns < a->last_ns)
@@ -231,7 +251,7 @@ bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t
     a->stats.car_looked += look.looked;
   }
   visits_step(a->visits, &look, on_event, ctx);
-  return true;
+  return ask_second(a, t_ns, on_event, ctx, e);
 }
 
 void analyser_camera_lost(struct analyser *a) {

@@ -46,6 +46,7 @@ struct analyser_seed {
 };
 
 struct analyser_stats {
+  uint64_t second_reads;           // times the second reader was asked
   uint64_t frames, gated;          // gated: nothing moved, no plate was followed, no look was due
   uint64_t detector_runs;          // looks at the whole zone
   uint64_t near_looks;             // looks at the place of one followed plate
@@ -59,6 +60,11 @@ struct analyser_stats {
 BP_CHECK bool analyser_new(struct analyser **out, const struct analyser_config *config,
                            struct detector *detector, struct reader *reader, struct err *e);
 void analyser_free(struct analyser *a); // NULL is fine
+
+// A second reader (borrowed, must outlive the analyser) for the best picture of each visit: asked
+// after the visit was told, at most once a frame; `opinions` (copied) weighs what it says.
+void analyser_set_second(struct analyser *a, struct reader *second,
+                         const struct opinion_table *opinions);
 BP_CHECK bool analyser_seed(struct analyser *a, const struct analyser_seed *seeds, size_t n,
                             struct err *e);
 

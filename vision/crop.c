@@ -30,13 +30,32 @@ static void pixel(const struct image_view *s, int x, int y, uint8_t *bgr) {
   memset(bgr, 0, 3);
 }
 
+// The pixels of src that a box covers; x1 and y1 are outside.
+struct cut {
+  int x0, y0, x1, y1;
+};
+
+static struct cut cut_of(const struct image_view *src, struct crop_box box) {
+  return (struct cut){(int)fmaxf(0, floorf(box.x0)), (int)fmaxf(0, floorf(box.y0)),
+                      (int)fminf((float)src->width, ceilf(box.x1)),
+                      (int)fminf((float)src->height, ceilf(box.y1))};
+}
+
+struct point crop_point(const struct image_view *src, struct crop_box box,
+                        const struct image_view *crop, struct point p) {
+  const struct cut c = cut_of(src, box);
+  const float sx = (float)crop->width / (float)(c.x1 - c.x0);
+  const float sy = (float)crop->height / (float)(c.y1 - c.y0);
+  return (struct point){(p.x - (float)c.x0 + 0.5f) * sx - 0.5f,
+                        (p.y - (float)c.y0 + 0.5f) * sy - 0.5f};
+}
+
 bool crop_bgr(const struct image_view *src, struct crop_box box, int max_width, int max_height,
               uint8_t *dst, size_t dst_bytes, struct image_view *out) {
   if (!(box.x0 < box.x1) || !(box.y0 < box.y1)) // also refuses what is no number
     return false;
-  int x0 = (int)fmaxf(0, floorf(box.x0)), y0 = (int)fmaxf(0, floorf(box.y0));
-  int x1 = (int)fminf((float)src->width, ceilf(box.x1));
-  int y1 = (int)fminf((float)src->height, ceilf(box.y1));
+  const struct cut c = cut_of(src, box);
+  const int x0 = c.x0, y0 = c.y0, x1 = c.x1, y1 = c.y1;
   if (x1 <= x0 || y1 <= y0)
     return false;
   float scale =
@@ -56,12 +75,12 @@ bool crop_bgr(const struct image_view *src, struct crop_box box, int max_width, 
           int sy = y0 + (int)(((float)y + ((float)j + 0.5f) / (float)taps) * scale);
           uint8_t p[3];
           pixel(src, sx < x1 ? sx : x1 - 1, sy < y1 ? sy : y1 - 1, p);
-          for (int c = 0; c < 3; c++)
-            sum[c] += p[c];
+          for (int k = 0; k < 3; k++)
+            sum[k] += p[k];
         }
       }
-      for (int c = 0; c < 3; c++)
-        dst[((ptrdiff_t)y * w + x) * 3 + c] = (uint8_t)(sum[c] / (taps * taps));
+      for (int k = 0; k < 3; k++)
+        dst[((ptrdiff_t)y * w + x) * 3 + k] = (uint8_t)(sum[k] / (taps * taps));
     }
   }
   *out = (struct image_view){

@@ -5,6 +5,7 @@
 #define BAYPLATE_VISION_CROP_H
 
 #include "vision/image.h"
+#include "vision/plate.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,5 +21,9 @@ struct crop_box {
 // into dst. false: the box lies outside the picture, or dst_bytes are too few.
 bool crop_bgr(const struct image_view *src, struct crop_box box, int max_width, int max_height,
               uint8_t *dst, size_t dst_bytes, struct image_view *out);
+
+// Where a point of src lies in the crop that crop_bgr() made of it with this box.
+struct point crop_point(const struct image_view *src, struct crop_box box,
+                        const struct image_view *crop, struct point p);
 
 #endif

@@ -229,7 +229,7 @@ bool model_load_detector(struct detector_model *m, const char *dir, struct err *
   return ok;
 }
 
-// "opinion": {"at": [...], "same": [...], "other": [...], "silent": [...]}, as many numbers each.
+// "opinion": {"at": [...], "none": [...], "same": [...], ...}, as many numbers each.
 static bool opinions(const struct doc *d, struct opinion_table *t, struct err *e) {
   const json_t *o = json_object_get(d->root, "opinion");
   const json_t *at = json_object_get(o, "at");
@@ -243,7 +243,7 @@ static bool opinions(const struct doc *d, struct opinion_table *t, struct err *e
     if (!(t->at[i] >= 0.0f && t->at[i] <= 1.0f) || (i > 0 && !(t->at[i] > t->at[i - 1])))
       return err_set(e, ERR_FORMAT, "%s/%s: field \"opinion.at\" must rise within 0 to 1", d->dir,
                      d->file);
-    for (int k = OPINION_SAME; k < OPINION_COUNT; k++) {
+    for (int k = OPINION_NONE; k < OPINION_COUNT; k++) {
       const char *name = opinion_name((enum opinion)k);
       const json_t *v = json_array_get(json_object_get(o, name), i);
       const double x = json_number_value(v);

@@ -11,7 +11,7 @@ enum opinion opinion_of(const struct plate_read *second, const char *text) {
 
 float opinion_confidence(const struct opinion_table *t, enum opinion o, float confidence) {
   const float c = !(confidence > 0.0f) ? 0.0f : confidence > 1.0f ? 1.0f : confidence;
-  if (o == OPINION_NONE || o >= OPINION_COUNT || t->knots < 2)
+  if (o >= OPINION_COUNT || t->knots < 2)
     return c;
   const float *then = t->then[o];
   int i = 1;

@@ -32,7 +32,9 @@
 #define READ_AGAIN_NS 200000000
 #define CERTAIN_READ_NS 80000000 // a certain text is read again in new views, at most so often
 #define CHECK_NS 400000000       // and in any case so often: another car may have taken its place
-#define SLOTS 2                  // crops kept a plate: of the winning text and of its rival
+#define ASKED_MAX 4              // times the second reader is asked about one visit
+#define ASK_AGAIN 1.5f // a crop of the same text must be so much heavier to be asked about
+#define SLOTS 2        // crops kept a plate: of the winning text and of its rival
 #define PLATE_CROP_BYTES (EVIDENCE_WIDTH_MAX * EVIDENCE_HEIGHT_MAX * 3)
 #define CAR_CROP_BYTES (EVIDENCE_CAR_MAX * EVIDENCE_CAR_MAX * 3)
 
@@ -41,6 +43,8 @@ struct slot {
   float weight;
   int64_t t_ns;
   struct image_view crop;
+  struct quad quad; // the plate in the crop
+  bool two_lines;
   uint8_t *pixels;
 };
 
@@ -164,6 +168,9 @@ static void keep_crop(struct visits *v, int track, const struct plate_read *read
   if (!crop_bgr(look->frame, box, EVIDENCE_WIDTH_MAX, EVIDENCE_HEIGHT_MAX, to->pixels,
                 PLATE_CROP_BYTES, &to->crop))
     return;
+  for (int i = 0; i < 4; i++)
+    to->quad.corner[i] = crop_point(look->frame, box, &to->crop, read->quad.corner[i]);
+  to->two_lines = read->type == PLATE_YELLOW2 || read->type == PLATE_WHITE2;
   memcpy(to->text, read->text, sizeof to->text);
   to->weight = weight;
   to->t_ns = look->t_ns;
@@ -554,6 +561,48 @@ void visits_step(struct visits *v, const struct visit_look *look, visit_event_fn
   }
   step_cars(v, look, on_event, ctx);
   close_gone(v, look->t_ns, on_event, ctx);
+}
+
+void visits_set_opinions(struct visits *v, const struct opinion_table *t) {
+  v->book.opinions = *t;
+}
+
+bool visits_ask(struct visits *v, struct visit_question *out) {
+  for (int i = 0; i < TRACKS_MAX && v->book.opinions.knots > 0; i++) {
+    struct visit *visit = by_id(v, v->link[i].visit);
+    if (visit == NULL || !visit->open || visit->seeded || visit->asked >= ASKED_MAX)
+      continue;
+    const struct slot *s = evidence_of(v, i, visit->best.text);
+    if (s == NULL ||
+        (strcmp(visit->second_of, s->text) == 0 && s->weight < visit->second_weight * ASK_AGAIN))
+      continue;
+    visit->asked++;
+    visit->second_weight = s->weight;
+    memcpy(visit->second_of, s->text, sizeof visit->second_of);
+    visit->second.text[0] = 0;
+    *out = (struct visit_question){.visit = visit->id, .crop = s->crop};
+    out->plate = (struct detection){.quad = s->quad, .score = 1.0f};
+    out->plate.double_score = s->two_lines ? 1.0f : 0.0f;
+    return true;
+  }
+  return false;
+}
+
+void visits_answer(struct visits *v, const struct visit_question *q,
+                   const struct plate_read *second, int64_t t_ns, visit_event_fn *on_event,
+                   void *ctx) {
+  struct visit *visit = by_id(v, q->visit);
+  if (visit == NULL || !visit->open)
+    return;
+  const enum opinion was = visit->opinion;
+  visit->second = *second;
+  const bool news = book_weigh(&v->book, visit);
+  const float step = fabsf(visit->best.confidence - visit->told_confidence);
+  if (!news && visit->opinion == was && step < CONFIDENCE_STEP)
+    return;
+  struct visit_event event = book_event(visit, VISIT_IMPROVED, t_ns);
+  visit->told_confidence = visit->best.confidence;
+  on_event(ctx, &event);
 }
 
 void visits_camera_lost(struct visits *v) {

@@ -7,6 +7,7 @@
 
 #include "board/err.h"
 #include "vision/analyser.h"
+#include "vision/detector.h"
 #include "vision/motion.h"
 #include "vision/visit_event.h"
 
@@ -39,6 +40,23 @@ BP_CHECK bool visits_seed(struct visits *v, const struct analyser_seed *seeds, s
 
 void visits_step(struct visits *v, const struct visit_look *look, visit_event_fn *on_event,
                  void *ctx);
+
+// What the second reader should be asked: one plate in a crop of a visit's best frame.
+struct visit_question {
+  uint64_t visit;
+  struct image_view crop; // belongs to the visits; valid until the next step
+  struct detection plate; // in the crop
+};
+// The table that weighs its opinion; without it nothing is asked.
+void visits_set_opinions(struct visits *v, const struct opinion_table *t);
+// An open visit whose text the second reader should be asked about: it was told already, and its
+// text or its crop is new since the last question. Every visit is asked about a bounded number of
+// times. false: none.
+bool visits_ask(struct visits *v, struct visit_question *out);
+// Its answer to the last question: the visit is weighed again, and told when that changes it.
+void visits_answer(struct visits *v, const struct visit_question *q,
+                   const struct plate_read *second, int64_t t_ns, visit_event_fn *on_event,
+                   void *ctx);
 
 // See analyser_camera_lost() and analyser_idle().
 void visits_camera_lost(struct visits *v);

@@ -103,6 +103,32 @@ struct visit *book_open(struct visit_book *b, int64_t t_ns) {
   return v;
 }
 
+// The second reader's word counts for the text that it was asked about, and for the one it read.
+static enum opinion opinion_on(const struct visit *v, const char *text) {
+  if (v->second_of[0] == 0 || text[0] == 0)
+    return OPINION_NONE;
+  const enum opinion o = opinion_of(&v->second, text);
+  return o == OPINION_SAME || strcmp(v->second_of, text) == 0 ? o : OPINION_NONE;
+}
+
+// What the second reader reads instead is a candidate, too.
+static void add_candidate(struct fuse_result *r, const struct plate_read *second) {
+  const float c = (1.0f - r->confidence) * second->confidence;
+  int i = 0;
+  while (i < r->alternatives && strcmp(r->alternative[i].text, second->text) != 0)
+    i++;
+  if (i < r->alternatives && r->alternative[i].confidence >= c)
+    return;
+  if (i == PLATE_ALTERNATIVES && r->alternative[--i].confidence >= c)
+    return;
+  if (i == r->alternatives)
+    r->alternatives++;
+  for (; i > 0 && r->alternative[i - 1].confidence < c; i--)
+    r->alternative[i] = r->alternative[i - 1];
+  memcpy(r->alternative[i].text, second->text, sizeof r->alternative[i].text);
+  r->alternative[i].confidence = c;
+}
+
 bool book_weigh(const struct visit_book *b, struct visit *v) {
   struct fuse_result r;
   fuse_result(&v->fuse, &r);
@@ -110,9 +136,14 @@ bool book_weigh(const struct visit_book *b, struct visit *v) {
     return false; // a seed that was not read again yet keeps what the log knows
   struct plate_read was = v->best;
   enum visit_certainty certainty = v->certainty;
+  v->opinion = opinion_on(v, r.text);
+  r.confidence = opinion_confidence(&b->opinions, v->opinion, r.confidence);
+  if (v->opinion == OPINION_OTHER)
+    add_candidate(&r, &v->second);
   bool same = strcmp(was.text, r.text) == 0;
   float show = certainty != VISIT_UNREAD ? HIDE_CONFIDENCE : SHOW_CONFIDENCE;
-  bool stays = same && certainty == VISIT_CERTAIN && r.valid && r.agreeing >= FUSE_CERTAIN_READS &&
+  bool stays = same && certainty == VISIT_CERTAIN && v->opinion != OPINION_OTHER && r.valid &&
+               r.agreeing >= FUSE_CERTAIN_READS &&
                r.confidence >= b->threshold - CERTAIN_HYSTERESIS;
   if (r.text[0] == 0 || !r.valid || r.confidence < show)
     v->certainty = VISIT_UNREAD;
@@ -142,5 +173,6 @@ struct visit_event book_event(const struct visit *v, enum visit_event_kind kind,
                               .direction = v->direction,
                               .best = v->best,
                               .reads = v->reads,
+                              .opinion = v->opinion,
                               .evidence_ns = v->evidence_ns};
 }

@@ -23,12 +23,17 @@ struct visit {
   struct fuse fuse;
   struct plate_read best;
   unsigned reads;
-  bool placed;          // x.. area are known
-  float x, y, w;        // last place of the plate, pixels; w == 0: no plate was seen
-  struct car_area area; // of the car, parts of the frame
-  bool stood;           // it stood when it was last seen
-  int64_t stood_ns;     // since when
-  bool disturbed;       // something moved there since
+  struct plate_read second;       // what the second reader read, of
+  char second_of[PLATE_TEXT_MAX]; // a crop that the first read as this; "": not asked yet
+  float second_weight;            // of that crop
+  unsigned asked;                 // times the second reader was asked
+  enum opinion opinion;           // its opinion of best.text
+  bool placed;                    // x.. area are known
+  float x, y, w;                  // last place of the plate, pixels; w == 0: no plate was seen
+  struct car_area area;           // of the car, parts of the frame
+  bool stood;                     // it stood when it was last seen
+  int64_t stood_ns;               // since when
+  bool disturbed;                 // something moved there since
   float told_confidence;
   char evidence_text[PLATE_TEXT_MAX];
   float evidence_weight;
@@ -40,6 +45,7 @@ struct visit_book {
   uint64_t next_id;
   int64_t gap_ns, gone_ns;
   float threshold;
+  struct opinion_table opinions; // without knots: confidences stay as they are
 };
 
 // A car as the book must recognise it.

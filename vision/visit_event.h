@@ -4,6 +4,7 @@
 #define BAYPLATE_VISION_VISIT_EVENT_H
 
 #include "vision/image.h"
+#include "vision/opinion.h"
 #include "vision/plate.h"
 
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct visit_event {
   enum visit_direction direction;
   struct plate_read best; // fused over all reads: text, confidence and alternatives of the visit
   unsigned reads;         // that were weighed
+  enum opinion opinion;   // the second reader's, of best.text
   // The crop the winning text was read from (for unread cars: the car), BGR24, only when it is new;
   // valid during the callback. evidence.plane[0] == NULL: unchanged.
   struct image_view evidence;

@@ -487,6 +487,89 @@ static void a_leaving_car_is_out(void **state) {
   finish(&w);
 }
 
+static const struct opinion_table opinions = {
+    .knots = 2,
+    .at = {0.0f, 1.0f},
+    .then = {[OPINION_NONE] = {0.0f, 1.0f},
+             [OPINION_SAME] = {0.5f, 1.0f},
+             [OPINION_OTHER] = {0.0f, 0.5f},
+             [OPINION_SILENT] = {0.0f, 0.8f}},
+};
+
+// Answers a question that must be there.
+static void answer(struct world *w, const char *text, float confidence) {
+  struct visit_question q;
+  struct plate_read second = world_read(text, confidence, 0, 0, 100);
+  assert_true(visits_ask(w->v, &q));
+  visits_answer(w->v, &q, &second, w->t, note, w);
+}
+
+static void the_second_reader_is_asked_after_the_card_about_its_crop(void **state) {
+  (void)state;
+  struct world w = start();
+  struct visit_question q;
+  arrive(&w, "粤A12345", 0.95f);
+  assert_false(visits_ask(w.v, &q)); // nobody to ask
+  visits_set_opinions(w.v, &opinions);
+  assert_true(visits_ask(w.v, &q));
+  assert_int_equal(q.visit, 7);
+  assert_non_null(q.crop.plane[0]);
+  float x0, y0, x1, y1;
+  quad_bounds(&q.plate.quad, &x0, &y0, &x1, &y1);
+  assert_true(x0 > 0 && y0 > 0 && x1 < (float)q.crop.width && y1 < (float)q.crop.height);
+  assert_true(x1 - x0 > 0.5f * (float)q.crop.width);
+  assert_false(visits_ask(w.v, &q)); // once for one crop
+  finish(&w);
+}
+
+static void agreement_raises_and_disagreement_lowers(void **state) {
+  (void)state;
+  struct world w = start(), o = start();
+  visits_set_opinions(w.v, &opinions);
+  visits_set_opinions(o.v, &opinions);
+  arrive(&w, "粤A12345", 0.82f);
+  arrive(&o, "粤A12345", 0.97f);
+  const float before = last(&w)->best.confidence;
+  answer(&w, "粤A12345", 0.9f);
+  assert_int_equal(last(&w)->opinion, OPINION_SAME);
+  assert_true(last(&w)->best.confidence > before);
+  assert_int_equal(last(&o)->certainty, VISIT_CERTAIN);
+  answer(&o, "粤A1234S", 0.9f);
+  assert_int_equal(last(&o)->kind, VISIT_IMPROVED);
+  assert_int_equal(last(&o)->opinion, OPINION_OTHER);
+  assert_int_equal(last(&o)->certainty, VISIT_UNSURE); // whatever it was before
+  assert_string_equal(last(&o)->best.text, "粤A12345");
+  assert_int_equal(last(&o)->best.alternatives, 1);
+  assert_string_equal(last(&o)->best.alternative[0].text, "粤A1234S");
+  assert_true(last(&o)->best.alternative[0].confidence > 0.4f);
+  finish(&w);
+  finish(&o);
+}
+
+static void a_changed_text_is_asked_about_again_but_not_for_ever(void **state) {
+  (void)state;
+  struct world w = start();
+  struct visit_question q;
+  int asked = 0;
+  visits_set_opinions(w.v, &opinions);
+  for (int i = 0; i < 60; i++) {
+    show(&w, "皖A12845", 0.7f, 640, 300 + 2 * (float)i, 40, 0.5f);
+    asked += visits_ask(w.v, &q);
+  }
+  assert_true(asked >= 1);
+  arrive(&w, "粤A12345", 0.95f);
+  assert_string_equal(last(&w)->best.text, "粤A12345");
+  assert_int_equal(last(&w)->opinion, OPINION_NONE); // the old answer was of another text
+  answer(&w, "粤A12345", 0.9f);
+  assert_int_equal(last(&w)->opinion, OPINION_SAME);
+  for (int i = 0; i < 200; i++) {
+    show(&w, i / 20 % 2 ? "粤A12345" : "粤A12346", 0.9f, 640, 520, 60 + 2 * (float)i, 0.5f);
+    asked += visits_ask(w.v, &q);
+  }
+  assert_true(asked <= 4);
+  finish(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_car_is_one_visit),
@@ -510,6 +593,9 @@ int main(void) {
       cmocka_unit_test(too_many_seeds_are_refused),
       cmocka_unit_test(more_visits_than_are_remembered),
       cmocka_unit_test(a_leaving_car_is_out),
+      cmocka_unit_test(the_second_reader_is_asked_after_the_card_about_its_crop),
+      cmocka_unit_test(agreement_raises_and_disagreement_lowers),
+      cmocka_unit_test(a_changed_text_is_asked_about_again_but_not_for_ever),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
