@@ -45,9 +45,19 @@ bool score_place(const struct label *l, enum box_form form, struct rect *out) {
   return true;
 }
 
-static bool is_found(const struct rect *at, const struct seen *p) {
+// The upright rectangle of a quad turned level about its centre.
+static struct rect level(const struct quad *q) {
+  const struct point *c = q->corner;
+  const float x = 0.25f * (c[0].x + c[1].x + c[2].x + c[3].x);
+  const float y = 0.25f * (c[0].y + c[1].y + c[2].y + c[3].y);
+  const float w = 0.5f * quad_width(q), h = 0.5f * quad_height(q);
+  return (struct rect){x - w, y - h, x + w, y + h};
+}
+
+// turned: the label is a rectangle whose angle is not known, so the detection's is taken out too.
+static bool is_found(const struct rect *at, bool turned, const struct seen *p) {
   for (int i = 0; i < p->detections; i++) {
-    const struct rect b = score_bounds(&p->detection[i]);
+    const struct rect b = turned ? level(&p->detection[i]) : score_bounds(&p->detection[i]);
     if (iou(at, &b) >= FOUND_IOU)
       return true;
   }
@@ -65,8 +75,8 @@ enum box_form score_box_form(const struct seen *picture, size_t n) {
           !score_place(&p->truth[t], BOX_CENTRE, &as_centre))
         continue;
       boxes++;
-      corners += is_found(&as_corners, p);
-      centre += is_found(&as_centre, p);
+      corners += is_found(&as_corners, false, p);
+      centre += is_found(&as_centre, true, p);
     }
   }
   return centre >= 10 && 2 * centre > boxes && centre > 10 * corners ? BOX_CENTRE : BOX_CORNERS;
@@ -214,7 +224,7 @@ void score_picture(struct set_score *s, const struct seen *p, const struct pairi
     struct rect at;
     if (!p->crop && score_place(l, form, &at)) {
       one.placed = 1;
-      one.found = is_found(&at, p);
+      one.found = is_found(&at, form == BOX_CENTRE && !l->has_corners, p);
     }
     add_truth(s, l, &one);
   }

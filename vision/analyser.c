@@ -164,6 +164,8 @@ static bool find_plates(struct analyser *a, const struct image_view *frame, int6
       continue;
     if (refined++ < FRAME_READS_MAX && !detector_refine(a->detector, frame, d, e))
       return err_prefix(e, "looking at a plate");
+    if (!(d->score > 0.0f))
+      continue; // none, seen from near
     a->news[*n] = visits_wants_read(a->visits, &d->quad, t_ns);
     a->found[(*n)++] = *d;
   }

@@ -5,6 +5,7 @@
 #include "vision/model.h"
 #include "vision/net.h"
 #include "vision/ocv.h"
+#include "vision/second_look.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,18 +14,22 @@
 #define SIDE_MIN 64
 #define SIDE_MAX 2048
 #define CHANNELS 11
-#define CANDIDATES_MAX 256 // before suppression; the best ones are kept
-#define REFINE_WIDTH 192   // input of the second look at one plate
-#define REFINE_HEIGHT 128
-#define REFINE_PLATE 96.0f  // its plate's width there
-#define REFINE_OVERLAP 0.3f // of the two looks' quads, or they are not the same plate
-#define REFINE_SCORE 0.1f   // smallest score in the second look
+#define CANDIDATES_MAX 256    // before suppression; the best ones are kept
+#define STILL_ENLARGE 1.5f    // a still is not looked at enlarged by more
+#define SAME_PLATE 0.5f       // share of their union from which two scales' quads are one plate
+#define CLEAR_SCORE 0.75f     // plates surer than this, and so wide in the middle scale,
+#define CLEAR_WIDTH_MIN 40.0f // need no other scale
+#define CLEAR_WIDTH_MAX 260.0f
+#define FOLLOW_INPUT_WIDTH 192 // window of the near look for a plate that is followed
+#define FOLLOW_INPUT_HEIGHT 128
+#define FOLLOW_PLATE 96.0f  // its plate's width there
+#define FOLLOW_OVERLAP 0.3f // of the two places, or they are not the same plate
 #define FOLLOW_SCORE 0.2f   // smallest score of a plate that is followed
-#define STILL_ENLARGE 1.5f  // a still is not looked at enlarged by more
 
 struct detector {
   struct detector_model model;
   struct net *net; // keeps what it needs for each of the last few sizes of input
+  struct second_look *near;
   struct ocv_work *work;
   float threshold;
   int input;
@@ -60,26 +65,6 @@ static bool reserve(struct detector *d, int width, int height, struct err *e) {
     d->maps_floats = maps;
   }
   return true;
-}
-
-// Convex and clockwise on a screen whose y points down: every turn is to the right.
-static bool is_upright(const struct quad *q) {
-  for (int i = 0; i < 4; i++) {
-    const struct point *a = &q->corner[i], *b = &q->corner[(i + 1) % 4],
-                       *c = &q->corner[(i + 2) % 4];
-    if (!((b->x - a->x) * (c->y - b->y) - (b->y - a->y) * (c->x - b->x) > 0.0f))
-      return false;
-  }
-  return true;
-}
-
-static float quad_area(const struct quad *q) {
-  float s = 0.0f;
-  for (int i = 0; i < 4; i++) {
-    const struct point *a = &q->corner[i], *b = &q->corner[(i + 1) % 4];
-    s += a->x * b->y - b->x * a->y;
-  }
-  return 0.5f * fabsf(s);
 }
 
 // Keeps the list sorted by score, best first; a full list drops its worst.
@@ -126,7 +111,7 @@ static void decode(struct detector *d, int mw, int mh, const struct mapping *to)
         p.quad.corner[i] = (struct point){(px + 0.5f) * to->sx - 0.5f + to->ox,
                                           (py + 0.5f) * to->sy - 0.5f + to->oy};
       }
-      if (is_upright(&p.quad))
+      if (quad_is_clockwise(&p.quad))
         keep(d, &p);
     }
   }
@@ -204,29 +189,29 @@ static bool near_look(struct detector *d, const struct image_view *frame, const 
     cx += 0.25f * q->corner[i].x;
     cy += 0.25f * q->corner[i].y;
   }
-  const float s = REFINE_PLATE / w, rw = 0.5f * REFINE_WIDTH / s, rh = 0.5f * REFINE_HEIGHT / s;
+  const float s = FOLLOW_PLATE / w, rw = 0.5f * FOLLOW_INPUT_WIDTH / s,
+              rh = 0.5f * FOLLOW_INPUT_HEIGHT / s;
   struct image_rect r;
   span(cx - rw, cx + rw, frame->width, &r.x, &r.width);
   span(cy - rh, cy + rh, frame->height, &r.y, &r.height);
   struct ocv_box box = {.version = OCV_VERSION,
                         .pad = (uint8_t)d->model.pad,
-                        .width = REFINE_WIDTH,
-                        .height = REFINE_HEIGHT};
-  box.in_width = (int)fminf(fmaxf(1.0f, roundf((float)r.width * s)), REFINE_WIDTH);
-  box.in_height = (int)fminf(fmaxf(1.0f, roundf((float)r.height * s)), REFINE_HEIGHT);
+                        .width = FOLLOW_INPUT_WIDTH,
+                        .height = FOLLOW_INPUT_HEIGHT};
+  box.in_width = (int)fminf(fmaxf(1.0f, roundf((float)r.width * s)), FOLLOW_INPUT_WIDTH);
+  box.in_height = (int)fminf(fmaxf(1.0f, roundf((float)r.height * s)), FOLLOW_INPUT_HEIGHT);
   const float threshold = d->threshold;
   d->candidates = 0;
-  d->threshold = REFINE_SCORE;
+  d->threshold = FOLLOW_SCORE;
   const bool ok = pass(d, frame, &r, &box, e);
   d->threshold = threshold;
   if (!ok)
     return err_prefix(e, "detector");
-  const float area = quad_area(q);
-  float top = REFINE_OVERLAP;
+  float top = FOLLOW_OVERLAP;
   for (int i = 0; i < d->candidates; i++) {
     const struct detection *p = &d->candidate[i];
-    const float both = ocv_quad_overlap(&p->quad, q), own = quad_area(&p->quad);
-    const float overlap = both / (area + own - both);
+    const float both = ocv_quad_overlap(&p->quad, q);
+    const float overlap = both / (quad_area(q) + quad_area(&p->quad) - both);
     if (overlap > top) {
       top = overlap;
       *best = p;
@@ -237,18 +222,10 @@ static bool near_look(struct detector *d, const struct image_view *frame, const 
 
 bool detector_refine(struct detector *d, const struct image_view *frame, struct detection *plate,
                      struct err *e) {
-  const struct detection *best;
-  if (!(quad_width(&plate->quad) >= 1.0f))
-    return image_check(frame, e) || err_prefix(e, "detector");
-  if (!near_look(d, frame, &plate->quad, &best, e))
+  if (!second_look_at(d->near, frame, plate, e))
     return false;
-  if (!best) {
-    plate->score *= 0.5f;
-    return true;
-  }
-  plate->quad = best->quad;
-  plate->score = 0.5f * (plate->score + best->score);
-  plate->double_score = 0.5f * (plate->double_score + best->double_score);
+  if (plate->score < d->threshold)
+    plate->score = 0.0f;
   return true;
 }
 
@@ -258,11 +235,11 @@ bool detector_follow(struct detector *d, const struct image_view *frame, const s
   *found = false;
   if (quad_width(where) >= 1.0f && !near_look(d, frame, where, &best, e))
     return false;
-  if (best && best->score >= FOLLOW_SCORE) {
-    *out = *best;
-    *found = true;
-  }
-  return true;
+  if (!best)
+    return true;
+  *out = *best;
+  *found = true;
+  return second_look_at(d->near, frame, out, e);
 }
 
 // One picture through the network: its layers get their memory now, and a wrong shape is told at
@@ -285,7 +262,8 @@ bool detector_new(struct detector **out, const char *dir, struct err *e) {
   if (!d)
     return err_set(e, ERR_NOMEM, "detector: out of memory");
   if (!model_load_detector(&d->model, dir, e) ||
-      !model_load_net(&d->net, dir, "detector.onnx", outputs, 1, e) || !ocv_work_new(&d->work, e))
+      !model_load_net(&d->net, dir, "detector.onnx", outputs, 1, e) ||
+      !second_look_new(&d->near, dir, e) || !ocv_work_new(&d->work, e))
     goto fail;
   d->threshold = d->model.threshold;
   d->input = d->model.input;
@@ -304,6 +282,7 @@ void detector_free(struct detector *d) {
   if (!d)
     return;
   net_free(d->net);
+  second_look_free(d->near);
   ocv_work_free(d->work);
   free(d->pixels);
   free(d->maps);
@@ -328,22 +307,42 @@ bool detector_find(struct detector *d, const struct image_view *frame,
   return true;
 }
 
-// Looks at each plate once more, drops those that are no longer likely, and suppresses again.
-static bool refine_all(struct detector *d, const struct image_view *picture, struct detection *out,
-                       int *n, struct err *e) {
-  for (int i = 0; i < *n; i++) {
-    // Twice: a plate whose corners were far off is not in the middle of its first window.
-    if (!detector_refine(d, picture, &out[i], e) ||
-        (out[i].score >= d->threshold && !detector_refine(d, picture, &out[i], e)))
-      return false;
-  }
+// Looks once more at each candidate of the passes since `d->candidates` was last 0 (but at those
+// that were found in another scale), drops those that are no longer likely, adds the others to out.
+static bool second_looks(struct detector *d, const struct image_view *picture,
+                         struct detection *out, int *n, struct err *e) {
+  struct detection new[DETECTIONS_MAX];
+  int found = 0;
+  suppress(d, new, &found);
   d->candidates = 0;
-  for (int i = 0; i < *n; i++) {
-    if (out[i].score >= d->threshold)
-      keep(d, &out[i]);
+  for (int i = 0; i < *n; i++)
+    keep(d, &out[i]);
+  for (int i = 0; i < found; i++) {
+    bool known = false;
+    for (int k = 0; k < *n && !known; k++)
+      known = ocv_quad_shared(&new[i].quad, &out[k].quad) > SAME_PLATE;
+    if (known)
+      continue;
+    if (!detector_refine(d, picture, &new[i], e))
+      return false;
+    if (new[i].score > 0.0f)
+      keep(d, &new[i]);
   }
   suppress(d, out, n);
+  d->candidates = 0;
   return true;
+}
+
+// Whether the passes so far leave no doubt: something certain was found, and none of it is so small
+// or so large in the middle scale that another scale is likely to show more.
+static bool is_clear(const struct detector *d, const struct detection *found, int n, int longer) {
+  const float scale = (float)d->model.input / (float)longer;
+  bool clear = n > 0;
+  for (int i = 0; i < n && clear; i++) {
+    const float w = quad_width(&found[i].quad) * scale;
+    clear = found[i].score >= CLEAR_SCORE && w >= CLEAR_WIDTH_MIN && w <= CLEAR_WIDTH_MAX;
+  }
+  return clear;
 }
 
 bool detector_find_still(struct detector *d, const struct image_view *picture,
@@ -353,14 +352,23 @@ bool detector_find_still(struct detector *d, const struct image_view *picture,
   if (!image_check(picture, e))
     return err_prefix(e, "detector");
   const int longer = picture->width > picture->height ? picture->width : picture->height;
+  const float threshold = d->threshold;
+  d->threshold = fminf(threshold, d->model.candidate_threshold);
+  bool ok = look(d, picture, NULL, d->model.input, e);
+  d->threshold = threshold;
+  if (!ok || !second_looks(d, picture, out, n, e))
+    return err_prefix(e, "detector");
+  if (is_clear(d, out, *n, longer))
+    return true;
   for (int i = 0; i < d->model.widths; i++) {
     const int side = d->model.width[i];
-    // The middle scale is always looked at, or a thumbnail would not be looked at at all.
-    if (side != d->model.input && (float)side > STILL_ENLARGE * (float)longer)
+    if (side == d->model.input || (float)side > STILL_ENLARGE * (float)longer)
       continue;
-    if (!look(d, picture, NULL, side, e))
+    d->threshold = fminf(threshold, d->model.candidate_threshold);
+    ok = look(d, picture, NULL, side, e);
+    d->threshold = threshold;
+    if (!ok || !second_looks(d, picture, out, n, e))
       return err_prefix(e, "detector");
   }
-  suppress(d, out, n);
-  return refine_all(d, picture, out, n, e);
+  return true;
 }

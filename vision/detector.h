@@ -45,9 +45,9 @@ BP_CHECK bool detector_find(struct detector *d, const struct image_view *frame,
 BP_CHECK bool detector_find_still(struct detector *d, const struct image_view *picture,
                                   struct detection *out, int *n, struct err *e);
 
-// A second, near look at one plate found before: its corners and its count of lines become more
-// exact, its score the mean of both looks. Costs about a tenth of detector_find(). Not found again:
-// its score is halved, which is no error.
+// A second, near look at one plate found before (vision/second_look.h): its corners and its count
+// of lines become exact, its score the geometric mean of both looks, or 0 where that is under the
+// threshold: it is no plate then. Costs about a twentieth of detector_find().
 BP_CHECK bool detector_refine(struct detector *d, const struct image_view *frame,
                               struct detection *plate, struct err *e);
 

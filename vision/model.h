@@ -44,12 +44,13 @@ struct detector_model {
   int multiple; // the input's sides are multiples of it
   float unit;   // input pixels: width of a plate whose log_width is 0
   float log_min, log_max;
-  float threshold; // smallest centre score reported
-  float overlap;   // intersection over union of two quads that are one plate
-  float inside;    // part of the smaller one that lies in the better one
-  int input;       // longest side for video, pixels
-  int pad;         // grey of the padding
-  int widths;      // pyramid for stills: longest sides, pixels
+  float threshold;           // smallest score reported
+  float candidate_threshold; // of a still's first look, whose second look decides
+  float overlap;             // intersection over union of two quads that are one plate
+  float inside;              // part of the smaller one that lies in the better one
+  int input;                 // longest side for video, pixels
+  int pad;                   // grey of the padding
+  int widths;                // pyramid for stills: longest sides, pixels
   int width[MODEL_WIDTHS_MAX];
 };
 

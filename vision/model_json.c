@@ -221,6 +221,7 @@ bool model_load_detector(struct detector_model *m, const char *dir, struct err *
                   real(&d, "log_width_min", -20.0, 20.0, -3.0, &m->log_min, e) &&
                   real(&d, "log_width_max", -20.0, 20.0, 4.0, &m->log_max, e) &&
                   real(&d, "threshold", 0.01, 0.99, 0.3, &m->threshold, e) &&
+                  real(&d, "candidate_threshold", 0.01, 0.99, 0.2, &m->candidate_threshold, e) &&
                   real(&d, "suppress_iou", 0.01, 1.0, 0.3, &m->overlap, e) &&
                   real(&d, "suppress_inside", 0.01, 1.0, 0.7, &m->inside, e) &&
                   whole(&d, "video_width", 64, 2048, 640.0, &m->input, e) &&

@@ -382,3 +382,8 @@ extern "C" float ocv_quad_overlap(const struct quad *a, const struct quad *b) {
   });
   return area;
 }
+
+extern "C" float ocv_quad_shared(const struct quad *a, const struct quad *b) {
+  const float both = ocv_quad_overlap(a, b), all = quad_area(a) + quad_area(b) - both;
+  return all > 0.0f ? both / all : 0.0f;
+}

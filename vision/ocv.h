@@ -100,6 +100,8 @@ BP_CHECK bool ocv_luma(struct ocv_work *w, const struct image_view *src, int wid
 
 // Area two convex quads share, in square pixels; 0 if one is not convex.
 float ocv_quad_overlap(const struct quad *a, const struct quad *b);
+// The same as a share of their union, 0..1.
+float ocv_quad_shared(const struct quad *a, const struct quad *b);
 
 #ifdef __cplusplus
 }

@@ -49,3 +49,22 @@ float quad_height(const struct quad *q) {
 float quad_width(const struct quad *q) {
   return 0.5f * (side(&q->corner[0], &q->corner[1]) + side(&q->corner[3], &q->corner[2]));
 }
+
+float quad_area(const struct quad *q) {
+  float s = 0.0f;
+  for (int i = 0; i < 4; i++) {
+    const struct point *a = &q->corner[i], *b = &q->corner[(i + 1) % 4];
+    s += a->x * b->y - b->x * a->y;
+  }
+  return 0.5f * fabsf(s);
+}
+
+bool quad_is_clockwise(const struct quad *q) {
+  for (int i = 0; i < 4; i++) {
+    const struct point *a = &q->corner[i], *b = &q->corner[(i + 1) % 4],
+                       *c = &q->corner[(i + 2) % 4];
+    if (!((b->x - a->x) * (c->y - b->y) - (b->y - a->y) * (c->x - b->x) > 0.0f))
+      return false;
+  }
+  return true;
+}

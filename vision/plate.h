@@ -63,5 +63,9 @@ void quad_bounds(const struct quad *q, float *x0, float *y0, float *x1, float *y
 // its width.
 float quad_height(const struct quad *q);
 float quad_width(const struct quad *q);
+// Square pixels.
+float quad_area(const struct quad *q);
+// Convex and clockwise on a screen whose y points down: every turn is to the right.
+bool quad_is_clockwise(const struct quad *q);
 
 #endif

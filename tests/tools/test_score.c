@@ -140,6 +140,26 @@ static void box_form_is_decided_by_what_is_found(void **state) {
   boxes_of(false, 0, BOX_CORNERS);
 }
 
+// 80x20 turned by 35 degrees about (100, 100): its upright box is 77x62, no half of which is the
+// label's.
+static void a_label_without_its_angle_is_found_by_a_turned_plate(void **state) {
+  (void)state;
+  const struct label truth = label(JING "A11111", "", 100, 100, 180, 120);
+  struct quad turned;
+  for (int i = 0; i < 4; i++) {
+    const float x = i == 1 || i == 2 ? 40.0f : -40.0f, y = i >= 2 ? 10.0f : -10.0f;
+    turned.corner[i] =
+        (struct point){100.0f + 0.819f * x - 0.574f * y, 100.0f + 0.574f * x + 0.819f * y};
+  }
+  const struct seen p = {.truth = &truth, .truths = 1, .detections = 1, .detection = &turned};
+  struct pairing pair;
+  struct set_score s = {0};
+  score_pair(&p, BOX_CENTRE, &pair);
+  score_picture(&s, &p, &pair, BOX_CENTRE);
+  assert_int_equal(s.all.placed, 1);
+  assert_int_equal(s.all.found, 1);
+}
+
 static void turned_boxes_lie_flat(void **state) {
   (void)state;
   struct rect r;
@@ -159,6 +179,7 @@ int main(void) {
       cmocka_unit_test(types_are_compared),
       cmocka_unit_test(box_form_is_decided_by_what_is_found),
       cmocka_unit_test(turned_boxes_lie_flat),
+      cmocka_unit_test(a_label_without_its_angle_is_found_by_a_turned_plate),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,8 @@ static void overlap_of_quads(void **state) {
   assert_float_equal(ocv_quad_overlap(&a, &b), 50.0f, 0.01);
   assert_float_equal(ocv_quad_overlap(&a, &c), 0.0f, 0.01);
   assert_float_equal(ocv_quad_overlap(&a, &bow), 0.0f, 0.01);
+  assert_float_equal(ocv_quad_shared(&a, &a), 1.0f, 1e-4);
+  assert_float_equal(ocv_quad_shared(&a, &c), 0.0f, 1e-4);
 }
 
 int main(void) {

@@ -21,10 +21,13 @@ from torch import multiprocessing as mp
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import detector_data as data  # noqa: E402
-from detector_net import CHANNELS, REFINE, STRIDE, UNIT, Net, bounds, box_iou, detect, export, load, multiply_adds, refine, suppress  # noqa: E402
+from detector_near import look  # noqa: E402
+from detector_net import CHANNELS, STRIDE, UNIT, Net, bounds, box_iou, detect, export, load, multiply_adds, suppress, unfold  # noqa: E402
 
 POOL = 4000  # samples kept; the worker overwrites the oldest, the trainer draws at random
 BATCH = 16
+FRESH = 0.5  # new samples made for each one trained on: one is drawn twice on average, cropped and coloured otherwise
+AHEAD = 1500
 
 
 def pool(work):
@@ -38,17 +41,21 @@ def pool(work):
     return out
 
 
-def generate(shared, work, seed, count, parent):
+def generate(shared, work, seed, count, used, parent):
     cv2.setNumThreads(1)
-    source, p = data.Source(shared, seed), pool(work)
+    source, p, first = data.Source(shared, seed), pool(work), count.value
     while os.getppid() == parent:
+        if count.value - first > AHEAD + FRESH * used.value:  # the trainer needs the processor more
+            time.sleep(0.05)
+            continue
         im, q, k = source.sample()
         n = count.value % POOL
         p["im"][n], p["quad"][n], p["kind"][n] = im, q, k
         count.value += 1
         if count.value % 100 == 0:
-            with open(os.path.join(work, "made"), "w") as f:
+            with open(os.path.join(work, "made.part"), "w") as f:
                 f.write(str(count.value))
+            os.replace(os.path.join(work, "made.part"), os.path.join(work, "made"))
 
 
 def targets(quads, kinds, size):
@@ -147,13 +154,17 @@ def train(a):
     p = pool(a.work)
     made = os.path.join(a.work, "made")
     start_count = int(open(made).read()) if os.path.exists(made) else 0
-    count = mp.Value("l", start_count)
-    worker = mp.Process(target=generate, args=(a.shared, a.work, a.seed + step, count, os.getpid()), daemon=True)
+    count, used = mp.Value("l", start_count), mp.Value("l", 0)
+    worker = mp.Process(target=generate, args=(a.shared, a.work, a.seed + step, count, used, os.getpid()), daemon=True)
     worker.start()
     while count.value < min(POOL, 300):
         time.sleep(1)
         if not worker.is_alive():
             sys.exit("the data worker ended, see its message above")
+    if ema is None and a.start:
+        x = torch.from_numpy(p["im"][:96]).permute(0, 3, 1, 2).float() / 255
+        print(f"from {a.start}, equal to {unfold(net, a.start, x):.1e}", flush=True)
+        net.train()
     rng, t0, end = np.random.default_rng(a.seed + step), time.time(), a.minutes * 60
     mean, first = np.zeros(5), step
     saved = shown = time.time()
@@ -173,6 +184,7 @@ def train(a):
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         opt.step()
         step += 1
+        used.value += BATCH
         with torch.no_grad():
             state = net.state_dict()
             if ema is None:
@@ -203,7 +215,8 @@ def save(ck, net, opt, step, ema):
 def spec(a):
     return {"format": 1, "name": "bayplate-detector", "version": a.version, "stride": STRIDE, "multiple": 32,
             "channels": CHANNELS, "unit": UNIT, "log_width_min": -3.0, "log_width_max": 4.0, "threshold": a.threshold,
-            "suppress_iou": 0.3, "suppress_inside": 0.7, "pad": 114, "still_widths": [320, 640, 1280], "video_width": 640, "refine": REFINE}
+            "candidate_threshold": a.candidates, "suppress_iou": 0.3, "suppress_inside": 0.7, "pad": 114, "still_widths": [320, 640, 1280],
+            "video_width": 640}
 
 
 def do_export(a):
@@ -233,12 +246,19 @@ def do_export(a):
             sys.exit("the exported network differs from the trained one")
 
 
+def level(q):
+    """The upright box of a quad turned level about its centre: what easypr_scenes' labels are, whose angle is lost."""
+    c, w = q.mean(0), (np.linalg.norm(q[1] - q[0]) + np.linalg.norm(q[2] - q[3])) / 2
+    h = (np.linalg.norm(q[3] - q[0]) + np.linalg.norm(q[2] - q[1])) / 2
+    return np.float32([c[0] - w / 2, c[1] - h / 2, c[0] + w / 2, c[1] + h / 2])
+
+
 def truth(folder):
     """path -> [(box, quad or None)]. easypr_scenes: (x0,y0) is the centre, the differences the size (a rotated rectangle)."""
-    out = {}
+    out, exact, name = {}, data.exact_corners(), os.path.basename(folder)
     for r in data.rows(folder):
         if r["c0x"]:
-            q = data.corners(r)
+            q = exact.get(f"{name}/{r['path']}", data.corners(r))
             out.setdefault(r["path"], []).append((bounds(q), q))
         else:
             x, y = float(r["x0"]), float(r["y0"])
@@ -249,17 +269,18 @@ def truth(folder):
     return out
 
 
-def score_set(net, folder, widths, thresholds, keep=None, draw=None, second=None):
-    """One dictionary a threshold. Suppression is greedy from the best, so a lower threshold only adds quads."""
+def score_set(net, folder, widths, thresholds, keep=None, draw=None, near=None, candidates=0.2):
+    """One dictionary a threshold. Suppression is greedy from the best, so a lower threshold only adds quads. near: the network
+    of the second look, at all that the first one finds above `candidates`."""
     seen, ms = [], []
     for path, want in truth(folder).items():
         if keep and not keep(path):
             continue
         im = cv2.imread(os.path.join(folder, path))
         t = time.perf_counter()
-        got = detect(net, im, widths, min(thresholds))
-        for _ in range(second or 0):
-            got = suppress(refine(net, im, got))
+        got = detect(net, im, widths, min(candidates, *thresholds) if near else min(thresholds))
+        if near:
+            got = suppress(look(near, im, got))
         seen.append((im, want, got))
         ms.append((time.perf_counter() - t) * 1e3)
     results = []
@@ -272,7 +293,7 @@ def score_set(net, folder, widths, thresholds, keep=None, draw=None, second=None
             for box, quad in want:
                 n += 1
                 c = (box[:2] + box[2:]) / 2
-                v = [box_iou(box, bounds(g[1])) for g in got]
+                v = [box_iou(box, level(g[1]) if quad is None else bounds(g[1])) for g in got]
                 ins = [i for i, g in enumerate(got) if cv2.pointPolygonTest(np.float32(g[1]), (float(c[0]), float(c[1])), False) > 0]
                 used.update(ins)
                 used.update(i for i, o in enumerate(v) if o > 0.3)
@@ -295,14 +316,16 @@ def score_set(net, folder, widths, thresholds, keep=None, draw=None, second=None
     return results
 
 
-def generated(net, shared, th, count=400):
+def generated(net, near, shared, th, candidates, count=400):
     """Recall by width and double-line on generated pictures over scenes that training has not seen."""
     source = data.Source(shared, 999, held=True)
     kinds, n, hit, false, right = ["13-24", "24-48", "48-96", "96-"], np.zeros((4, 2)), np.zeros((4, 2)), 0, [0, 0]
     err = [[], [], [], []]
     for _ in range(count):
         im, quads, ks = source.sample()
-        got = detect(net, im, [data.SIZE], th)
+        got = detect(net, im, [data.SIZE], min(candidates, th) if near else th)
+        if near:
+            got = [g for g in suppress(look(near, im, got)) if g[0] >= th]
         free = [True] * len(got)
         for q, k in zip(quads, ks):
             if k == data.NONE:
@@ -346,6 +369,7 @@ def picture(im, want, got):
 def evaluate(a):
     cv2.setNumThreads(1)
     net = load(os.path.join(a.models, "detector.onnx"))
+    near = None if a.first else load(os.path.join(a.models, "near.onnx"))
     plates = os.path.join(a.shared, "plates")
     th = [a.threshold or json.load(open(os.path.join(a.models, "detector.json"), encoding="utf-8"))["threshold"]]
     th += [t for t in (0.2, 0.3, 0.4, 0.5, 0.6) if t != th[0]] if a.sweep else []
@@ -353,12 +377,12 @@ def evaluate(a):
     val = {r["path"] for r in data.rows(os.path.join(plates, "ccpd_blue_train")) if data.held_out(r["plate"])}
     sets.append(("ccpd validation", "ccpd_blue_train", lambda p: p in val))
     if a.generated:
-        print(json.dumps({"set": "generated over held-out scenes", **generated(net, a.shared, th[0])}), flush=True)
+        print(json.dumps({"set": "generated over held-out scenes", **generated(net, near, a.shared, th[0], a.candidates)}), flush=True)
     for name, folder, keep in sets:
         for widths in [[int(v) for v in w.split("+")] for w in a.scales.split(",")]:
             tiles = []
-            for r in score_set(net, os.path.join(plates, folder), widths, th, keep, (tiles, a.all) if a.draw else None, a.refine):
-                print(json.dumps({"set": name, "widths": widths, "refine": a.refine, **{k: round(float(v), 4) for k, v in r.items()}}), flush=True)
+            for r in score_set(net, os.path.join(plates, folder), widths, th, keep, (tiles, a.all) if a.draw else None, near, a.candidates):
+                print(json.dumps({"set": name, "widths": widths, "second_look": bool(near), **{k: round(float(v), 4) for k, v in r.items()}}), flush=True)
             if a.draw and tiles:
                 tiles = tiles[:48]
                 while len(tiles) % 6:
@@ -377,11 +401,13 @@ def main():
     p.add_argument("--version", default="1.0.0")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--rate", type=float, default=2e-3)
+    p.add_argument("--from", dest="start", metavar="ONNX", help="start from an exported network instead of from nothing")
     p.add_argument("--seed", type=int, default=7)
     p.add_argument("--exact", action="store_true", help="train in float32 instead of bfloat16")
     p.add_argument("--threshold", type=float, default=None)
     p.add_argument("--scales", default="640,960,320+640+1280")
-    p.add_argument("--refine", type=int, default=0, help="so many second looks at each quad")
+    p.add_argument("--candidates", type=float, default=0.2, help="smallest score of a first look that gets a second one")
+    p.add_argument("--first", action="store_true", help="the first look alone, without the second one")
     p.add_argument("--generated", action="store_true", help="also 400 generated pictures over held-out scenes")
     p.add_argument("--sweep", action="store_true", help="also at thresholds 0.2 ... 0.6")
     p.add_argument("--draw")

@@ -16,12 +16,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from render import render  # noqa: E402
 from texts import DOUBLE, random_plate  # noqa: E402
 
+from detector_parts import FONTS, PARTS  # noqa: E402
+
 SIZE, MOST = 320, 16
 NONE, SINGLE, TWO, IGNORE = 0, 1, 2, 3
 SMALLEST = 13.0  # px wide: smaller ones count neither way
 TYPES = ["blue", "green", "green_large", "yellow", "yellow2", "white", "white2", "black"]
 SHARE = [0.26, 0.2, 0.07, 0.13, 0.13, 0.08, 0.05, 0.08]
-FONTS = [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX]
 
 
 def held_out(plate):
@@ -36,6 +37,12 @@ def rows(folder):
 
 def corners(r):
     return np.float32([[float(r[f"c{i}x"]), float(r[f"c{i}y"])] for i in range(4)])
+
+
+def exact_corners():
+    """Path -> corners, of the plates whose artwork could be laid on the picture: see align.py."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "ccpd_corners.csv"), encoding="utf-8") as f:
+        return {r["path"]: corners(r) for r in csv.DictReader(f)}
 
 
 def levels(im):
@@ -54,7 +61,11 @@ def tilt(rng, strength):
     """A rotation in space of a plane at distance 3 seen by a camera, as a homography of the unit square about 0."""
     yaw, pitch = np.radians(rng.normal(0, 20, 2) * strength * [1, 0.7])
     roll = np.radians(rng.normal(0, 7) * strength)
-    yaw, pitch = np.clip([yaw, pitch], -0.87, 0.87)
+    if rng.random() < 0.12:  # a camera held askew, a car that turns in
+        roll = np.radians(rng.uniform(-42, 42))
+    if rng.random() < 0.12:
+        yaw = np.radians(rng.uniform(25, 52) * rng.choice([-1, 1]))
+    yaw, pitch = np.clip([yaw, pitch], -0.92, 0.87)
     c, s = np.cos, np.sin
     r = (np.array([[c(roll), -s(roll), 0], [s(roll), c(roll), 0], [0, 0, 1]])
          @ np.array([[1, 0, 0], [0, c(pitch), -s(pitch)], [0, s(pitch), c(pitch)]])
@@ -68,11 +79,12 @@ class Source:
         self.rng = np.random.default_rng(seed)
         plates = os.path.join(shared, "plates")
         self.glyphs = os.path.join(plates, "glyphs")
-        self.scenes = []
-        folder = os.path.join(plates, "ccpd_blue_train")
+        self.scenes = []  # (levels, corners, whether these are exact)
+        folder, exact = os.path.join(plates, "ccpd_blue_train"), exact_corners()
         for r in rows(folder):
             if held_out(r["plate"]) == held:
-                self.scenes.append((levels(cv2.imread(os.path.join(folder, r["path"]))), corners(r)))
+                q = exact.get("ccpd_blue_train/" + r["path"])
+                self.scenes.append((levels(cv2.imread(os.path.join(folder, r["path"]))), corners(r) if q is None else q, q is not None))
         self.patches = [cv2.imread(p) for p in sorted(glob.glob(os.path.join(plates, "noplate_patches", "**", "*.jpg"),
                                                                 recursive=True))]
         scene_texts = {r["plate"] for r in rows(os.path.join(plates, "easypr_scenes"))}
@@ -154,7 +166,7 @@ class Source:
     def view(self, w, h, plate_w, free):
         """A w x h view of a scene -> picture, [(quad, kind)]. free: away from its plate."""
         rng = self.rng
-        scene, q = self.scenes[rng.integers(len(self.scenes))]
+        scene, q, exact = self.scenes[rng.integers(len(self.scenes))]
         qw = np.linalg.norm(q[1] - q[0] + q[2] - q[3]) / 2
         ih, iw = scene[0].shape[:2]
         z = plate_w / qw
@@ -191,7 +203,7 @@ class Source:
             im = cv2.warpPerspective(scene[lv], sm, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         quad = project(m, q)
         kind = SINGLE
-        if not free and rng.random() < 0.68:
+        if not free and (not exact or rng.random() < 0.55):  # inexact corners are no target: another plate over that one
             tex, kind, aspect = self.texture()
             up = (440 / 140) / aspect * rng.uniform(0.97, 1.06)
             base = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]])
@@ -291,6 +303,22 @@ class Source:
                                tuple(int(v) for v in rng.integers(0, 256, 3)), int(rng.choice([-1, 1, 3])))
                 self.paste(im, np.float32(q), tex, 110.0)
 
+    def car_parts(self, im, found):
+        """What a car carries beside its plate and what roads are full of: grilles, lamps, windows, rings, lettering, tiles."""
+        rng = self.rng
+        h, w = im.shape[:2]
+        for _ in range(rng.poisson(3)):
+            tex = PARTS[rng.integers(len(PARTS))](rng)
+            pw = np.exp(rng.uniform(np.log(16), np.log(0.7 * w)))
+            a = rng.uniform(0.2, 0.55)
+            q = project(tilt(rng, 0.7), np.float32([[-.5, -a / 2], [.5, -a / 2], [.5, a / 2], [-.5, a / 2]])) * pw
+            q += rng.uniform([0, 0], [w, h])
+            if not any(boxes_meet(q, k[0]) for k in found):
+                x0, y0 = np.clip(q.min(0).astype(int), 0, [w - 1, h - 1])
+                x1, y1 = np.clip(q.max(0).astype(int) + 1, 1, [w, h])
+                self.paste(im, np.float32(q), tex, float(im[y0:y1, x0:x1].mean()) if x1 > x0 and y1 > y0 else 110.0,
+                           plain=rng.random() < 0.5)
+
     def weather(self, im):
         """Light, lens, sensor and coder of many cameras."""
         rng = self.rng
@@ -300,8 +328,9 @@ class Source:
             wt = rng.dirichlet([1.5, 1.5, 1.5])
             x[:] = (x @ wt.astype(np.float32))[..., None]
         elif r < 0.6:
-            x = x.mean(2, keepdims=True) + (x - x.mean(2, keepdims=True)) * rng.uniform(0.25, 1.4)
-            x *= rng.uniform(0.75, 1.25, 3).astype(np.float32)
+            x = x.mean(2, keepdims=True) + (x - x.mean(2, keepdims=True)) * rng.uniform(0.25, 1.3)
+            cast = 0.25 if rng.random() < 0.2 else 0.08
+            x *= rng.uniform(1 - cast, 1 + cast, 3).astype(np.float32)
         x = 255 * np.power(np.clip(x / 255, 0, 1), np.exp(rng.normal(0, 0.35)))
         if rng.random() < 0.3:  # night
             x = x * rng.uniform(0.22, 0.65) + rng.uniform(0, 25)
@@ -368,6 +397,7 @@ class Source:
                     if v > 0.02:
                         wide = np.linalg.norm(c[1] - c[0] + c[2] - c[3]) / 2
                         found.append((c + [x0, y0], k if v > 0.93 and wide >= SMALLEST else IGNORE))
+        self.car_parts(im, found)
         self.decoys(im, found)
         im = self.weather(im)
         quads, kinds = np.zeros((MOST, 4, 2), np.float32), np.zeros(MOST, np.uint8)

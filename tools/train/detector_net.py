@@ -82,6 +82,86 @@ def export(net, path):
     return net
 
 
+def onnx_weights(path):
+    """Name -> array of an ONNX file's initializers (float32 only): enough of protobuf for that, so that no `onnx` is needed."""
+    def varint(b, i):
+        v = n = 0
+        while True:
+            v, n, i = v | (b[i] & 127) << n, n + 7, i + 1
+            if b[i - 1] < 128:
+                return v, i
+
+    def fields(b):
+        i = 0
+        while i < len(b):
+            key, i = varint(b, i)
+            kind = key & 7
+            if kind == 0:
+                v, i = varint(b, i)
+            else:
+                n, i = (8, i) if kind == 1 else (4, i) if kind == 5 else varint(b, i)
+                v, i = b[i:i + n], i + n
+            yield key >> 3, v
+    out = {}
+    with open(path, "rb") as f:
+        graphs = [v for k, v in fields(f.read()) if k == 7]
+    for tensor in (v for g in graphs for k, v in fields(g) if k == 5):
+        shape, name, raw, kind = [], "", b"", 0
+        for k, v in fields(tensor):
+            if k == 1 and isinstance(v, int):
+                shape.append(v)
+            elif k == 1:  # packed
+                i = 0
+                while i < len(v):
+                    d, i = varint(v, i)
+                    shape.append(d)
+            elif k == 2:
+                kind = v
+            elif k == 8:
+                name = v.decode()
+            elif k == 9:
+                raw = v
+        if kind == 1 and raw:
+            out[name] = np.frombuffer(raw, np.float32).reshape(shape).copy()
+    return out
+
+
+def unfold(net, path, pictures):
+    """The weights of a folded ONNX file into a network that can be trained on: each normalisation is set from the pictures
+    (Nx3xHxW) so that it undoes itself, gamma = sigma, beta = bias + mu. In eval mode equal to the file."""
+    got = onnx_weights(path)
+    folded = fold(net)
+    for k, v in folded.state_dict().items():
+        if k not in got or got[k].shape != tuple(v.shape):
+            raise SystemExit(f"{path}: no {k} of {list(v.shape)}: not a detector of this shape")
+
+    def undo(name):
+        def hook(m, inputs, y):
+            mu, var = y.mean((0, 2, 3)), y.var((0, 2, 3), unbiased=False) + 1e-6
+            norm = net.get_submodule(name + ".1")
+            norm.running_mean.copy_(mu)
+            norm.running_var.copy_(var)
+            norm.weight.copy_((var + norm.eps).sqrt())
+            norm.bias.copy_(mu + torch.from_numpy(got[name + ".0.bias"]))
+        return hook
+    hooks = []
+    with torch.no_grad():
+        for name, m in net.named_modules():
+            if isinstance(m, nn.Sequential) and len(m) == 3 and isinstance(m[1], nn.BatchNorm2d):
+                m[0].weight.copy_(torch.from_numpy(got[name + ".0.weight"]))
+                hooks.append(m[0].register_forward_hook(undo(name)))
+        net.out.weight.copy_(torch.from_numpy(got["out.weight"]))
+        net.out.bias.copy_(torch.from_numpy(got["out.bias"]))
+        net.eval()(pictures)  # eval: each layer is undone before the next one sees it
+        for h in hooks:
+            h.remove()
+        folded.load_state_dict({k: torch.from_numpy(v) for k, v in got.items() if k in folded.state_dict()})
+        worst = (net(pictures[:2]) - folded(pictures[:2])).abs().max().item()
+    if worst > 1e-2:
+        raise SystemExit(f"{path}: taken apart it differs from itself by {worst:.1e}")
+    return worst
+
+
 def load(path):
     net = cv2.dnn.readNetFromONNX(path)
     net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
@@ -162,46 +242,3 @@ def detect(net, image, widths, threshold, unscaled=True):
             found.append((p, (q + 0.5) * [w / ww, h / hh] - 0.5, d))
     return suppress(sorted(found, key=lambda p: -p[0]))
 
-
-REFINE = {"plate_width": 96, "width": 192, "height": 128, "threshold": 0.1}
-
-
-def refine(net, image, found, spec=None):
-    """A second look at each quad, scaled to one plate width: truer corners, and a score that two looks share."""
-    spec = spec or REFINE
-    out = []
-    cw, ch = spec["width"], spec["height"]
-    for p, q, d in found:
-        wide = (np.linalg.norm(q[1] - q[0]) + np.linalg.norm(q[2] - q[3])) / 2
-        s = spec["plate_width"] / max(wide, 1.0)
-        c = q.mean(0)
-        src = image
-        half = 1.0
-        while s * half < 0.5:  # bilinear sampling must not skip pixels
-            half *= 2
-        if half > 1:
-            x0, y0 = np.maximum(np.floor(c - [cw / s / 2, ch / s / 2]).astype(int) - 4, 0)
-            x1, y1 = np.ceil(c + [cw / s / 2, ch / s / 2]).astype(int) + 4
-            src = image[y0:y1, x0:x1]
-            small = cv2.resize(src, (max(1, int(src.shape[1] / half)), max(1, int(src.shape[0] / half))), interpolation=cv2.INTER_AREA)
-            fx, fy, src = src.shape[1] / small.shape[1], src.shape[0] / small.shape[0], small
-        else:
-            x0 = y0 = 0
-            fx = fy = 1.0
-        # crop pixel u shows image pixel c + (u - centre) / s, which is pixel (that - x0 + 0.5) / f - 0.5 of src
-        m = np.float32([[1 / s / fx, 0, (c[0] - (cw - 1) / 2 / s - x0 + 0.5) / fx - 0.5],
-                        [0, 1 / s / fy, (c[1] - (ch - 1) / 2 / s - y0 + 0.5) / fy - 0.5]])
-        crop = cv2.warpAffine(src, m, (cw, ch), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                              borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114))
-        net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255.0))
-        best, share = None, 0.3
-        for p2, q2, d2 in decode(net.forward()[0], spec["threshold"]):
-            q2 = c + (q2 - [(cw - 1) / 2, (ch - 1) / 2]) / s
-            o = quad_iou(q, q2)
-            if o > share:
-                best, share = (p2, q2, d2), o
-        if best:
-            out.append(((p + best[0]) / 2, best[1], (d + best[2]) / 2))
-        else:
-            out.append((p / 2, q, d))
-    return sorted(out, key=lambda k: -k[0])
