@@ -108,7 +108,6 @@
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) LWIP_RAND()
 
 #define LWIP_STATS 0
-#define LWIP_NOASSERT 0
 #define LWIP_ASSERT_CORE_LOCKED() sys_check_core_locking()
 #define LWIP_MARK_TCPIP_THREAD() sys_mark_tcpip_thread()
 void sys_check_core_locking(void);
