@@ -4,6 +4,7 @@
 #include "board/log.h"
 #include "board/metrics.h"
 #include "firmware/analysis_seed.h"
+#include "firmware/frame_view.h"
 #include "vision/analyser.h"
 #include "vision/detector.h"
 #include "vision/net.h"
@@ -20,6 +21,7 @@
 struct analysis {
   const struct bp_clock *clock;
   struct camera_feed *feed;
+  struct newest *newest;
   visit_event_fn *on_event;
   void *ctx;
   struct detector *detector;
@@ -34,17 +36,6 @@ struct analysis {
     struct metric *car_frames, *car_looked;
   } metric;
 };
-
-static struct image_view view_of(const struct frame *f) {
-  static const enum image_format formats[] = {
-      [FRAME_GRAY8] = IMAGE_GRAY8, [FRAME_BGR24] = IMAGE_BGR24, [FRAME_I420] = IMAGE_I420};
-  struct image_view v = {.format = formats[f->format], .width = f->width, .height = f->height};
-  for (int i = 0; i < 3; i++) {
-    v.plane[i] = f->plane[i];
-    v.stride[i] = f->stride[i];
-  }
-  return v;
-}
 
 static void show_stats(struct analysis *a, struct analyser_stats *last) {
   struct analyser_stats now;
@@ -66,7 +57,7 @@ static void idle(struct analysis *a) {
 }
 
 static void look(struct analysis *a, struct frame *f) {
-  struct image_view view = view_of(f);
+  struct image_view view = frame_view(f);
   struct err e;
   int64_t begin = clock_mono_ns(a->clock);
   a->last_frame_ns = f->mono_ns;
@@ -87,6 +78,7 @@ static void *run(void *ctx) {
     struct frame *f = NULL;
     switch (camera_feed_take(a->feed, TAKE_MS, &f)) {
     case FEED_FRAME:
+      newest_offer(a->newest, f);
       look(a, f);
       frame_unref(f);
       show_stats(a, &stats);
@@ -139,6 +131,7 @@ bool analysis_new(struct analysis **out, const struct analysis_options *options,
     return err_set(e, ERR_NOMEM, "no memory for the analysis");
   a->clock = options->clock;
   a->feed = options->feed;
+  a->newest = options->newest;
   a->on_event = options->on_event;
   a->ctx = options->ctx;
   a->metric.frames = metric_counter("bayplate_frames_analysed_total", NULL, "Frames looked at.");

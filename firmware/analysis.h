@@ -8,6 +8,7 @@
 #include "board/clock.h"
 #include "board/err.h"
 #include "firmware/config.h"
+#include "firmware/newest.h"
 #include "firmware/store.h"
 #include "vision/visit_event.h"
 
@@ -17,6 +18,7 @@ struct analysis_options {
   const struct config *config; // read during the call only
   const struct bp_clock *clock;
   struct camera_feed *feed; // must outlive the analysis
+  struct newest *newest;    // is shown each frame; must outlive the analysis; NULL: nobody asks
   struct store *store;      // visits of the run before go on from here; read during the call only
   visit_event_fn *on_event; // on the analysis thread
   void *ctx;

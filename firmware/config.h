@@ -53,6 +53,9 @@ struct config {
     int retry_s;                    // pause after a failed look-up while the car is here
   } lookup;
   struct calendar_config calendar;
+  struct {
+    char socket[CONFIG_PATH_MAX]; // for bayplate-port; empty: none
+  } service;
 };
 
 // One thing wrong. line 0: of the whole file. field is "section.key" or "".

@@ -89,6 +89,8 @@ static const struct option options[] = {
      "so is an \"unknown plate\""},
     {"lookup", "retry_s", INT, AT(lookup.retry_s), 1, 86400, "60",
      "pause after a failed look-up while the car is here"},
+    {"service", "socket", TEXT, AT(service.socket), 0, 0, "",
+     "UNIX socket for bayplate-port, e.g. /run/bayplate/device.sock; empty: none"},
     {"calendar", "listed", INT, AT(calendar.listed), DAYS, NULL,
      "days left at which 建档提醒 begins"},
     {"calendar", "first_call", INT, AT(calendar.first_call), DAYS, NULL, "首拨"},

@@ -8,7 +8,9 @@
 #include "firmware/api_store.h"
 #include "firmware/arrivals.h"
 #include "firmware/auth.h"
+#include "firmware/device_socket.h"
 #include "firmware/evidence.h"
+#include "firmware/newest.h"
 #include "firmware/status.h"
 #include "firmware/store.h"
 #include "firmware/store_visit.h"
@@ -24,6 +26,7 @@
 #define STALLED_NS (20 * CLOCK_NS_PER_S) // a thread without a step for so long hangs
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define MB (UINT64_C(1) << 20)
+#define SNAPSHOT_MS 1000 // how long a picture for the service port is waited for
 
 struct terminal {
   struct config config;
@@ -33,6 +36,8 @@ struct terminal {
   struct camera_feed *feed;
   struct arrivals *arrivals;
   struct analysis *analysis;
+  struct newest *newest;
+  struct device_socket *socket; // NULL: not configured
   struct auth *auth;
   struct api_store pages; // what the pages read from the store
   struct api *api;
@@ -183,6 +188,36 @@ static bool start_page(struct terminal *t, struct err *e) {
   return api_new(&t->api, &o, e) || err_prefix(e, "page");
 }
 
+// What the service port asks, on its socket's thread.
+static bool device_state(void *ctx, uint8_t **bytes, size_t *len, struct err *e) {
+  char *json = NULL;
+  if (!status_json(&((struct terminal *)ctx)->status, &json, e))
+    return false;
+  *bytes = (uint8_t *)json;
+  *len = strlen(json);
+  return true;
+}
+
+static bool device_logs(void *ctx, uint8_t **bytes, size_t *len, struct err *e) {
+  (void)ctx;
+  *bytes = malloc(LOG_TAIL_MAX + 1);
+  if (!*bytes)
+    return err_set(e, ERR_NOMEM, "no memory");
+  *len = log_tail((char *)*bytes, LOG_TAIL_MAX + 1);
+  return true;
+}
+
+static bool device_snapshot(void *ctx, uint8_t **bytes, size_t *len, struct err *e) {
+  return newest_jpeg(((struct terminal *)ctx)->newest, SNAPSHOT_MS, bytes, len, e);
+}
+
+static bool start_socket(struct terminal *t, struct err *e) {
+  static const struct device_socket_ops ops = {device_state, device_logs, device_snapshot};
+  return t->config.service.socket[0] == '\0' ||
+         device_socket_new(&t->socket, t->config.service.socket, &ops, t, e) ||
+         err_prefix(e, "service.socket");
+}
+
 static bool write_port(const struct terminal *t, struct err *e) {
   const char *path = t->config.http.port_file;
   if (path[0] == '\0')
@@ -208,7 +243,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   t->metric.dropped =
       metric_counter("bayplate_frames_dropped_total", NULL, "Frames pushed out by newer ones.");
   atomic_store(&t->last_tick_ns, clock_mono_ns(clock));
-  if (!open_store(t, e) || !start_camera(t, e))
+  if (!open_store(t, e) || !start_camera(t, e) || !newest_new(&t->newest, e))
     goto fail;
   t->status = (struct status_sources){.clock = clock,
                                       .clock_need_sync = config->shop.clock_need_sync,
@@ -224,10 +259,11 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   const struct analysis_options ao = {.config = &t->config,
                                       .clock = clock,
                                       .feed = t->feed,
+                                      .newest = t->newest,
                                       .store = t->store,
                                       .on_event = on_visit,
                                       .ctx = t};
-  if (!analysis_new(&t->analysis, &ao, e))
+  if (!analysis_new(&t->analysis, &ao, e) || !start_socket(t, e))
     goto fail;
   *out = t;
   return true;
@@ -240,7 +276,9 @@ fail:
 void terminal_free(struct terminal *t) {
   if (!t)
     return;
+  device_socket_free(t->socket);
   analysis_free(t->analysis);
+  newest_free(t->newest);
   arrivals_free(t->arrivals);
   api_free(t->api);
   auth_free(t->auth);

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import socket
 import subprocess
 import threading
 
@@ -46,6 +47,38 @@ def cars_arrive_with_plate_owner_and_policies(folder):
         code, seconds = terminal.stop()
         policy.stop()
     assert code == 0 and seconds < 2, (code, seconds)
+
+
+def the_service_port_asks_the_terminal(folder):
+    """What bayplate-port shows a technician: state, log, and the camera's picture as a JPEG that decodes."""
+    cars, _ = standing_cars(folder, 36)
+    path = str(folder / "device.sock")
+    terminal = bp.Terminal(folder, cars[0], extra=f"loop = yes\n[service]\nsocket = {path}")
+
+    def ask(what):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(bp.PATIENCE)
+            s.connect(path)
+            s.sendall(what + b"\n")
+            with s.makefile("rb") as f:
+                head = f.readline()
+                return f.read(int(head[3:])) if head.startswith(b"ok ") else None
+    try:
+        bp.until("it is ready", lambda: "info main: ready" in terminal.tail())
+        state = bp.until("the state has an online camera", lambda: (
+            lambda s: s if s["cameras"][0]["state"] == "online" else None)(json.loads(ask(b"state"))))
+        assert state["store"]["ok"], state
+        assert b"info main: ready" in ask(b"logs"), ask(b"logs")[-500:]
+        jpeg = bp.until("a picture", lambda: ask(b"snapshot"))
+        (folder / "aim.jpg").write_bytes(jpeg)
+        probe = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height", "-of",
+                                "json", folder / "aim.jpg"], check=True, capture_output=True)
+        stream = json.loads(probe.stdout)["streams"][0]
+        assert stream["codec_name"] == "mjpeg" and (stream["width"], stream["height"]) == (1280, 720), stream
+    finally:
+        code, seconds = terminal.stop()
+    assert code == 0 and seconds < 2, (code, seconds)
+    assert not os.path.exists(path), "the socket is left behind"
 
 
 def standing_cars(folder, seconds):
@@ -186,4 +219,5 @@ def a_camera_that_is_away_is_shown_offline(folder):
 if __name__ == "__main__":
     bp.run(check_config_lists_every_error, a_damaged_model_is_told_at_once, a_damaged_database_is_set_aside,
            a_camera_that_is_away_is_shown_offline, cars_arrive_with_plate_owner_and_policies,
+           the_service_port_asks_the_terminal,
            a_car_that_is_still_there_after_a_power_cut_keeps_its_visit, nothing_acknowledged_is_lost_by_sigkill)
