@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // lwIP's system types as FreeRTOS has them: handles of its queues, semaphores and tasks. Only what
-// the compiler needs; a board's sys_arch.c fills in the calls (lwIP's contrib has one for FreeRTOS).
+// the compiler needs; a board's sys_arch.c fills in the calls (lwIP's contrib has one for
+// FreeRTOS).
 #ifndef BAYPLATE_TESTS_FREESTANDING_ARCH_SYS_ARCH_H
 #define BAYPLATE_TESTS_FREESTANDING_ARCH_SYS_ARCH_H
 
