@@ -242,17 +242,24 @@ bool detector_follow(struct detector *d, const struct image_view *frame, const s
   return second_look_at(d->near, frame, out, e);
 }
 
-// One picture through the network: its layers get their memory now, and a wrong shape is told at
-// start.
+// One frame as cameras send it through all that a frame goes through: memory is taken now, and a
+// wrong shape is told at start.
 static bool warm_up(struct detector *d, struct err *e) {
-  enum { WIDTH = 16, HEIGHT = 9 };
-  uint8_t pixels[WIDTH * HEIGHT];
-  memset(pixels, 114, sizeof pixels);
-  const struct image_view v = {IMAGE_GRAY8, WIDTH, HEIGHT, {pixels, NULL, NULL}, {WIDTH, 0, 0}};
+  enum { WIDTH = 1280, HEIGHT = 720 };
+  uint8_t *grey = malloc(WIDTH * HEIGHT);
+  if (!grey)
+    return err_set(e, ERR_NOMEM, "detector: out of memory");
+  memset(grey, 114, WIDTH * HEIGHT);
+  const struct image_view v = {
+      IMAGE_I420, WIDTH, HEIGHT, {grey, grey, grey}, {WIDTH, WIDTH / 2, WIDTH / 2}};
   struct detection found[DETECTIONS_MAX];
   int n = 0;
-  struct detection one = {.quad = {{{1, 1}, {10, 1}, {10, 5}, {1, 5}}}};
-  return detector_find(d, &v, NULL, found, &n, e) && detector_refine(d, &v, &one, e);
+  struct detection one = {.quad = {{{600, 340}, {740, 340}, {740, 384}, {600, 384}}}}, there;
+  bool seen;
+  const bool ok = detector_find(d, &v, NULL, found, &n, e) && detector_refine(d, &v, &one, e) &&
+                  detector_follow(d, &v, &one.quad, &there, &seen, e);
+  free(grey);
+  return ok;
 }
 
 bool detector_new(struct detector **out, const char *dir, struct err *e) {

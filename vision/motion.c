@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { W = MOTION_WIDTH, H = MOTION_HEIGHT, N = W * H };
+enum { W = MOTION_WIDTH, H = MOTION_HEIGHT, N = W * H, LEVELS = 16 };
 
 #define NOISE_FLOOR 7.0f   // grey levels: below this nothing is a change, however quiet the sensor
 #define NOISE_TIMES 4.5f   // a change is this many times the mean difference of quiet pixels
@@ -18,6 +18,7 @@ enum { W = MOTION_WIDTH, H = MOTION_HEIGHT, N = W * H };
 #define BACKGROUND_NS 5000000000 // time constant at which the background follows slow light
 #define GHOST_EDGE 0.6f // outline this much weaker than the background's: nothing stands there
 #define GAIN_BINS 256   // histogram of ratios; bin 128 is ratio 1
+#define BINS_E 64.0f    // bins that a ratio of e is away
 #define GAIN_DARK 12    // darker cells say nothing about the exposure
 
 struct motion {
@@ -27,6 +28,7 @@ struct motion {
   bool started;
   int64_t last_ns;
   float noise;
+  float log[255 * LEVELS + 1];
   uint8_t mask[N];
   uint8_t raw[N], now[N], last[N];
   float back[N];
@@ -36,6 +38,11 @@ struct motion {
   uint8_t label[N];
   int16_t stack[N];
 };
+
+// fminf() is a call, as it has to look after what is no number.
+static inline float at_most_255(float v) {
+  return v < 255.0f ? v : 255.0f;
+}
 
 bool motion_new(struct motion **out, const struct zone *zone, struct err *e) {
   *out = NULL;
@@ -51,6 +58,8 @@ bool motion_new(struct motion **out, const struct zone *zone, struct err *e) {
   zone_mask(&m->zone, W, H, m->mask);
   for (int i = 0; i < N; i++)
     m->zone_cells += m->mask[i];
+  for (int i = 0; i <= 255 * LEVELS; i++)
+    m->log[i] = BINS_E * logf(fmaxf(1.0f, (float)i) / LEVELS);
   *out = m;
   return true;
 }
@@ -66,28 +75,38 @@ void motion_reset(struct motion *m) {
   m->started = false;
 }
 
-static void blur3(const uint8_t *in, uint8_t *out) {
+// Kernel 1 2 1 both ways; at the frame's edge the edge again.
+static void blur3(const uint8_t *restrict in, uint8_t *restrict out) {
   for (int y = 0; y < H; y++) {
     const uint8_t *r0 = in + (y > 0 ? y - 1 : 0) * W, *r1 = in + y * W,
                   *r2 = in + (y < H - 1 ? y + 1 : y) * W;
-    for (int x = 0; x < W; x++) {
-      const int a = x > 0 ? x - 1 : 0, b = x < W - 1 ? x + 1 : x;
-      const int s =
-          r0[a] + 2 * r0[x] + r0[b] + 2 * (r1[a] + 2 * r1[x] + r1[b]) + r2[a] + 2 * r2[x] + r2[b];
-      out[y * W + x] = (uint8_t)((s + 8) / 16);
-    }
+    uint16_t column[W + 2];
+    for (int x = 0; x < W; x++)
+      column[x + 1] = (uint16_t)(r0[x] + 2 * r1[x] + r2[x]);
+    column[0] = column[1];
+    column[W + 1] = column[W];
+    for (int x = 0; x < W; x++)
+      out[y * W + x] = (uint8_t)((column[x] + 2 * column[x + 1] + column[x + 2] + 8) / 16);
   }
+}
+
+// Logarithm of a grey level in bins of the histogram below; levels between whole ones are LEVELS to
+// one.
+static float log_of(const struct motion *m, float level) {
+  return m->log[(int)(level * LEVELS + 0.5f)];
 }
 
 // Median of now / reference over the frame: how much brighter the whole picture became. A car
 // covers less than half of it, so it does not count; the camera's exposure does.
-static float gain_between(const uint8_t *now, const uint8_t *last, const float *back) {
+static float gain_between(const struct motion *m, const uint8_t *last, const float *back) {
   int histogram[GAIN_BINS] = {0}, n = 0;
   for (int i = 0; i < N; i++) {
     const float ref = last ? (float)last[i] : back ? back[i] : 0.0f; // one of the two is given
-    if (ref < GAIN_DARK || now[i] < GAIN_DARK || now[i] > 245 || ref > 245.0f)
+    if (ref < GAIN_DARK || m->now[i] < GAIN_DARK || m->now[i] > 245 || ref > 245.0f)
       continue;
-    const int bin = (int)lroundf(logf((float)now[i] / ref) * 64.0f) + GAIN_BINS / 2;
+    // Within 64 * log(245 / 12) of the middle: the sum is positive, and cut off is rounded.
+    const float bins = log_of(m, (float)m->now[i]) - log_of(m, ref);
+    const int bin = (int)(bins + 2 * GAIN_BINS + 0.5f) - 2 * GAIN_BINS + GAIN_BINS / 2;
     histogram[bin < 0 ? 0 : bin >= GAIN_BINS ? GAIN_BINS - 1 : bin]++;
     n++;
   }
@@ -97,20 +116,23 @@ static float gain_between(const uint8_t *now, const uint8_t *last, const float *
   while (bin < GAIN_BINS - 1 && (below += histogram[bin]) < n / 2)
     bin++;
   const int centred = bin - GAIN_BINS / 2;
-  return expf((float)centred / 64.0f);
+  return expf((float)centred / BINS_E);
 }
 
 // A cell stays set when at least 4 of the 9 around it are: single noisy cells go.
-static void despeckle(uint8_t *m, uint8_t *tmp) {
-  memcpy(tmp, m, N);
+static void despeckle(uint8_t *restrict m, uint8_t *restrict sums) {
   for (int y = 0; y < H; y++) {
-    for (int x = 0; x < W; x++) {
-      int n = 0;
-      for (int v = y > 0 ? y - 1 : 0; v <= y + 1 && v < H; v++)
-        for (int u = x > 0 ? x - 1 : 0; u <= x + 1 && u < W; u++)
-          n += tmp[v * W + u];
-      m[y * W + x] = n >= 4;
-    }
+    const uint8_t *r1 = m + y * W, *r0 = y > 0 ? r1 - W : NULL, *r2 = y < H - 1 ? r1 + W : NULL;
+    for (int x = 0; x < W; x++)
+      sums[y * W + x] = (uint8_t)((r0 ? r0[x] : 0) + r1[x] + (r2 ? r2[x] : 0));
+  }
+  for (int y = 0; y < H; y++) {
+    const uint8_t *s = sums + y * W;
+    uint8_t *to = m + y * W;
+    to[0] = s[0] + s[1] >= 4;
+    for (int x = 1; x < W - 1; x++)
+      to[x] = s[x - 1] + s[x] + s[x + 1] >= 4;
+    to[W - 1] = s[W - 2] + s[W - 1] >= 4;
   }
 }
 
@@ -227,7 +249,7 @@ static void follow(struct motion *m, float gain, int64_t t_ns) {
   const float dt = (float)(t_ns - m->last_ns) / (float)BACKGROUND_NS;
   const float a = dt <= 0.0f ? 0.0f : dt > 0.5f ? 0.5f : dt;
   for (int i = 0; i < N; i++) {
-    m->back[i] = fminf(255.0f, m->back[i] * gain);
+    m->back[i] = at_most_255(m->back[i] * gain);
     if (!m->front[i]) {
       m->still_since[i] = 0;
       m->back[i] += a * ((float)m->now[i] - m->back[i]);
@@ -253,14 +275,14 @@ bool motion_step(struct motion *m, const struct image_view *frame, int64_t t_ns,
     out->scene_changed = true;
     goto done;
   }
-  const float gain = gain_between(m->now, m->last, NULL);
-  const float gain_back = gain_between(m->now, NULL, m->back);
+  const float gain = gain_between(m, m->last, NULL);
+  const float gain_back = gain_between(m, NULL, m->back);
   const float limit = fmaxf(NOISE_FLOOR, NOISE_TIMES * m->noise);
   float quiet = 0.0f;
   int quiet_cells = 0, changed_all = 0, changed_zone = 0, front_zone = 0;
   for (int i = 0; i < N; i++) {
-    const float d = fabsf((float)m->now[i] - fminf(255.0f, gain * (float)m->last[i]));
-    const float b = fabsf((float)m->now[i] - fminf(255.0f, gain_back * m->back[i]));
+    const float d = fabsf((float)m->now[i] - at_most_255(gain * (float)m->last[i]));
+    const float b = fabsf((float)m->now[i] - at_most_255(gain_back * m->back[i]));
     m->changed[i] = d > limit;
     m->front[i] = b > limit + FRONT_EXTRA;
     if (!m->changed[i]) {

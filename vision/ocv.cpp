@@ -368,16 +368,28 @@ extern "C" bool ocv_luma(struct ocv_work *w, const struct image_view *src, int w
   });
 }
 
+extern "C" bool ocv_reference(struct ocv_work *w, const struct image_view *src, struct err *e) {
+  if (!w)
+    return err_set(e, ERR_ARG, "ocv_reference: nothing given");
+  if (!image_check(src, e))
+    return false;
+  return guarded(e, "reference", [&] {
+    cv::Mat m;
+    bgr_of(w, src, cv::Rect(0, 0, src->width, src->height), &m);
+    cv::resize(m, w->small, cv::Size((src->width + 1) / 2, (src->height + 1) / 2));
+    cv::blur(w->small, w->warped, cv::Size(5, 5));
+    return true;
+  });
+}
+
 extern "C" float ocv_quad_overlap(const struct quad *a, const struct quad *b) {
   float area = 0.0f;
   (void)guarded(nullptr, "overlap", [&] {
-    std::vector<cv::Point2f> pa, pb, both;
-    for (int i = 0; i < 4; i++) {
-      pa.emplace_back(a->corner[i].x, a->corner[i].y);
-      pb.emplace_back(b->corner[i].x, b->corner[i].y);
-    }
+    static_assert(sizeof(struct point) == sizeof(cv::Point2f), "a point is two floats");
+    const cv::Mat pa(4, 1, CV_32FC2, const_cast<struct point *>(a->corner));
+    const cv::Mat pb(4, 1, CV_32FC2, const_cast<struct point *>(b->corner));
     if (cv::isContourConvex(pa) && cv::isContourConvex(pb))
-      area = cv::intersectConvexConvex(pa, pb, both);
+      area = cv::intersectConvexConvex(pa, pb, cv::noArray());
     return true;
   });
   return area;

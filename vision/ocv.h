@@ -98,6 +98,10 @@ BP_CHECK bool ocv_warp(struct ocv_work *w, const struct image_view *src, const s
 BP_CHECK bool ocv_luma(struct ocv_work *w, const struct image_view *src, int width, int height,
                        uint8_t *dst, size_t dst_bytes, struct err *e);
 
+// A plain job of OpenCV's that measured times can be held against: half the size (bilinear), then a
+// 5 x 5 box blur of that.
+BP_CHECK bool ocv_reference(struct ocv_work *w, const struct image_view *src, struct err *e);
+
 // Area two convex quads share, in square pixels; 0 if one is not convex.
 float ocv_quad_overlap(const struct quad *a, const struct quad *b);
 // The same as a share of their union, 0..1.
