@@ -24,6 +24,7 @@ enum bench_stage {
   BENCH_READ_NETWORK,
   BENCH_TEXT,      // one look's columns to texts
   BENCH_FRAME,     // detect, refine and read: sum of one run's
+  BENCH_NETWORKS,  // of that; processor time only
   BENCH_REFERENCE, // resize and blur: what the others are held against
   BENCH_STAGES
 };
@@ -46,7 +47,7 @@ struct bench_result {
   const char *engine;
   struct bench_stage_result stage[BENCH_STAGES];
   double first_ms;           // of processor: detect, refine and read of the very first frame
-  double looks;              // of the reader at this plate
+  int looks;                 // of the reader at this plate
   char text[PLATE_TEXT_MAX]; // "": nothing found or read
   float confidence;
 };

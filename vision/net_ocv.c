@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks on OpenCV's dnn.
 #include "vision/net_engine.h"
+#include "vision/net_graph.h"
 #include "vision/ocv.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@ struct engine {
   struct ocv_net *net;
   float *blob; // B, G, R planes
   size_t floats;
+  struct net_graph *graph; // for counting only; NULL: has what only OpenCV knows
 };
 
 static void engine_free(void *self) {
@@ -17,6 +19,7 @@ static void engine_free(void *self) {
   if (!n)
     return;
   ocv_net_free(n->net);
+  net_graph_free(n->graph);
   free(n->blob);
   free(n);
 }
@@ -55,10 +58,11 @@ static bool forward(void *self, const struct net_picture *p, struct net_tensor *
 }
 
 static double multiply_adds(const void *self, int width, int height) {
-  (void)self;
-  (void)width;
-  (void)height;
-  return 0.0; // OpenCV's own count adds what is no multiplication
+  const struct engine *n = self;
+  struct net_shape shape[NET_VALUES_MAX];
+  if (!n->graph || !net_graph_shapes(n->graph, width, height, shape, NULL))
+    return 0.0;
+  return net_graph_multiply_adds(n->graph, shape);
 }
 
 static const struct net_ops ocv_ops = {"opencv", forward, multiply_adds, engine_free};
@@ -77,6 +81,8 @@ bool net_ocv_new(const struct net_ops **ops, void **self, const void *onnx, size
     engine_free(n);
     return false;
   }
+  if (!net_graph_new(&n->graph, onnx, bytes, c, NULL))
+    n->graph = NULL; // runs all the same
   *ops = &ocv_ops;
   *self = n;
   return true;
