@@ -110,7 +110,7 @@ static void to_i420(const struct picture *p, uint8_t *out) {
 static bool load_picture(struct bench *b, struct err *e) {
   struct picture p;
   if (!picture_load(&p, b->o->picture, e))
-    return false;
+    return err_prefix(e, "%s", b->o->picture);
   const float sx = (float)WIDTH / (float)p.view.width, sy = (float)HEIGHT / (float)p.view.height;
   const float s = fminf(sx, sy);
   const struct ocv_box box = {OCV_VERSION,
