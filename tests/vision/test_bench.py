@@ -42,8 +42,8 @@ def main():
     assert steps["xnnpack"] == steps["opencv"], steps
     s = steps["xnnpack"]
     whole = s["detect", False] + s["refine, a plate", False] + s["read, a plate", False]
-    assert whole == s["detect+refine+read", False] > 1e8, s
-    assert s["read, a plate", False] == seen["xnnpack"]["looks"] * s["network, a look", True], s
+    assert abs(whole / s["detect+refine+read", False] - 1) < 1e-4 and whole > 1e8, s  # six digits are printed
+    assert abs(s["read, a plate", False] / (seen["xnnpack"]["looks"] * s["network, a look", True]) - 1) < 1e-4, s
     return 0
 
 
