@@ -96,6 +96,16 @@ static void engines_agree_on_the_detector(void **state) {
   net_free(o);
 }
 
+static void engines_agree_on_the_second_look(void **state) {
+  (void)state;
+  struct net *x = load(MODELS, "near.onnx", 1, "plate", NULL, NET_XNNPACK);
+  struct net *o = load(MODELS, "near.onnx", 1, "plate", NULL, NET_OPENCV);
+  for (int i = 0; i < 4; i++)
+    same(x, o, 128, 80, 1);
+  net_free(x);
+  net_free(o);
+}
+
 static void engines_agree_on_the_reader(void **state) {
   (void)state;
   struct net *x = load(MODELS, "reader.onnx", 2, "text", "type", NET_XNNPACK);
@@ -195,6 +205,7 @@ static void what_cannot_be_run_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(engines_agree_on_the_detector),
+      cmocka_unit_test(engines_agree_on_the_second_look),
       cmocka_unit_test(engines_agree_on_the_reader),
       cmocka_unit_test(several_threads_give_the_same),
       cmocka_unit_test(the_fastest_is_taken_and_can_be_forbidden),

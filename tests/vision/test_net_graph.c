@@ -179,8 +179,9 @@ static void the_networks_of_the_project_are_known(void **state) {
     struct net_config c;
     int width, height;
   } net[] = {{"detector.onnx", {NET_VERSION, "d", "image", 1, {"maps"}, NET_BEST}, 640, 384},
+             {"near.onnx", {NET_VERSION, "n", "image", 1, {"plate"}, NET_BEST}, 128, 80},
              {"reader.onnx", {NET_VERSION, "r", "image", 2, {"text", "type"}, NET_BEST}, 128, 32}};
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < sizeof net / sizeof *net; i++) {
     uint8_t *d = NULL;
     size_t n = 0;
     struct err e = {0};
