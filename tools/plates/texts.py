@@ -48,17 +48,17 @@ def random_plate(rng, ptype, province=None, letters=2):
     if ptype == "yellow2":
         return c + (serial(rng, 4, min(letters, 2)) + "挂" if r < 0.4 else serial(rng, 5, letters))
     if ptype == "white":
-        if r < 0.38:
+        if r < 0.25:
             return c + serial(rng, 4, 1) + "警"
-        if r < 0.5:
+        if r < 0.32:
             return p + pick(rng, "XS") + digits(rng, 4) + "应急"
-        if r < 0.8:
-            if r < 0.55:
+        if r < 0.9:
+            if r < 0.35:
                 return "WJ" + digits(rng, 5)  # headquarters: no province
             return "WJ" + p + digits(rng, 4) + (pick(rng, LETTERS) if rng.random() < 0.5 else digits(rng, 1))
         return pick(rng, MILITARY) + pick(rng, LETTERS) + digits(rng, 5)
     if ptype == "white2":
-        if r < 0.6:
+        if r < 0.8:
             return "WJ" + p + digits(rng, 4) + (pick(rng, LETTERS) if rng.random() < 0.5 else digits(rng, 1))
         return pick(rng, MILITARY) + pick(rng, LETTERS) + digits(rng, 5)
     if ptype == "black":
@@ -66,7 +66,7 @@ def random_plate(rng, ptype, province=None, letters=2):
             return "使" + digits(rng, 6)
         if r < 0.35:
             return digits(rng, 6) + "使"
-        if r < 0.55:
+        if r < 0.35:
             return c + digits(rng, 4) + "领"
         if r < 0.8:
             return "粤Z" + serial(rng, 4, 2) + pick(rng, "港澳")
