@@ -48,17 +48,17 @@ def random_plate(rng, ptype, province=None, letters=2):
     if ptype == "yellow2":
         return c + (serial(rng, 4, min(letters, 2)) + "挂" if r < 0.4 else serial(rng, 5, letters))
     if ptype == "white":
-        if r < 0.25:
+        if r < 0.28:
             return c + serial(rng, 4, 1) + "警"
-        if r < 0.32:
+        if r < 0.37:
             return p + pick(rng, "XS") + digits(rng, 4) + "应急"
-        if r < 0.9:
-            if r < 0.35:
+        if r < 0.86:
+            if r < 0.41:
                 return "WJ" + digits(rng, 5)  # headquarters: no province
             return "WJ" + p + digits(rng, 4) + (pick(rng, LETTERS) if rng.random() < 0.5 else digits(rng, 1))
         return pick(rng, MILITARY) + pick(rng, LETTERS) + digits(rng, 5)
     if ptype == "white2":
-        if r < 0.8:
+        if r < 0.7:
             return "WJ" + p + digits(rng, 4) + (pick(rng, LETTERS) if rng.random() < 0.5 else digits(rng, 1))
         return pick(rng, MILITARY) + pick(rng, LETTERS) + digits(rng, 5)
     if ptype == "black":
@@ -66,9 +66,9 @@ def random_plate(rng, ptype, province=None, letters=2):
             return "使" + digits(rng, 6)
         if r < 0.35:
             return digits(rng, 6) + "使"
-        if r < 0.35:
+        if r < 0.6:
             return c + digits(rng, 4) + "领"
-        if r < 0.8:
+        if r < 0.82:
             return "粤Z" + serial(rng, 4, 2) + pick(rng, "港澳")
         return c + serial(rng, 5, letters)  # the old black plate of foreign-owned cars
     raise ValueError(f"no plate type {ptype!r}; known: {', '.join(TYPES)}")

@@ -22,8 +22,8 @@ from texts import DOUBLE, PROVINCES, SYMBOLS, TYPES, random_plate  # noqa: E402
 INDEX = {c: i + 1 for i, c in enumerate(SYMBOLS)}  # 0 is CTC's blank
 MAX = 8
 SETS = ["easypr_toll_crops", "lprnet_crops", "ccpd_blue_train", "ccpd_blue_uncleacc"]
-SHARE = {"blue": .15, "green": .12, "green_large": .08, "yellow": .10, "yellow2": .15, "white": .16, "white2": .16,
-         "black": .08}
+SHARE = {"blue": .16, "green": .13, "green_large": .08, "yellow": .11, "yellow2": .15, "white": .14, "white2": .14,
+         "black": .09}
 NOTHING = 0.05  # share of crops without a plate, whose text is empty
 SCALES = (0.3, 0.42, 0.6, 0.85, 1.0)  # pixels a millimetre of the artwork: no finer than the picture needs
 READABLE = 0.65  # degrade.legibility() from which on a person reads every character, judged by eye on sorted sheets

@@ -130,10 +130,13 @@ def tone(a, rng):
         g = a.mean(-1, keepdims=True)
         a = g + (a - g) * rng.uniform(0.1, 1.5)
     mean = float(a.mean())
-    a = (a - mean) * rng.uniform(0.4, 1.25) + mean
+    flat, dark = rng.uniform(0.4, 1.25), rng.uniform(0.35, 1.25)
+    if flat * dark < 0.3:  # both at once leave nothing to be seen
+        flat, dark = (max(0.7, flat), dark) if rng.random() < 0.5 else (flat, max(0.7, dark))
+    a = (a - mean) * flat + mean
     if rng.random() < 0.5:
         a = 255 * np.clip(a / 255, 0, 1) ** float(np.exp(rng.normal(0, 0.35)))
-    a = a * rng.uniform(0.35, 1.25) + rng.uniform(-5, 30)
+    a = a * dark + rng.uniform(-5, 30)
     top = 215.0 if rng.random() < 0.7 else 245.0
     return a * min(1.0, top / max(1.0, float(a.mean())))  # exposure control: nothing is white all over
 
@@ -148,7 +151,7 @@ def camera(a, rng, px):
     """Blur, noise, rain, re-sampling and JPEG at the scene's own resolution; px: plate height in pixels."""
     r = rng.random()
     if r < 0.45:
-        a = cv2.GaussianBlur(a, (0, 0), max(0.2, rng.uniform(0.01, 0.058) * px))
+        a = cv2.GaussianBlur(a, (0, 0), max(0.2, rng.uniform(0.01, 0.052) * px))
     elif r < 0.65:
         a = motion(a, rng, min(13.0, rng.uniform(0.04, 0.17) * px + 1))
     if rng.random() < 0.06:
@@ -162,7 +165,7 @@ def camera(a, rng, px):
         a = cv2.resize(cv2.resize(a, (max(8, int(w * f)), max(8, int(h * f))), interpolation=cv2.INTER_AREA), (w, h),
                        interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.6:
-        a = a + noise(rng, *a.shape[:2], 1 if rng.random() < 0.4 else 3) * rng.uniform(1, 13)
+        a = a + noise(rng, *a.shape[:2], 1 if rng.random() < 0.4 else 3) * rng.uniform(1, rng.uniform(2, 13))
     a = np.clip(a, 0, 255).astype(np.uint8)
     if rng.random() < 0.15:
         b = cv2.GaussianBlur(a, (0, 0), 1.0)

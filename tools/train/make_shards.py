@@ -17,6 +17,8 @@ def main():
     ap.add_argument("--shared", required=True, help="folder that holds plates/")
     ap.add_argument("--work", required=True, help="folder for the shards")
     ap.add_argument("--shards", type=int, default=32)
+    ap.add_argument("--first", type=int, default=0, help="number of the first shard")
+    ap.add_argument("--step", type=int, default=1, help="write each step-th shard: two of these programs share the work")
     ap.add_argument("--size", type=int, default=2500)
     ap.add_argument("--real", type=float, default=0.22, help="share of real pictures")
     a = ap.parse_args()
@@ -26,7 +28,7 @@ def main():
     bg = data.patches(a.shared)
     train, _, _ = data.real(a.shared)
     weights = data.real_weights(train)
-    for i in range(a.shards):
+    for i in range(a.first, a.shards, a.step):
         out = os.path.join(a.work, f"shard{i:03d}.npz")
         if os.path.exists(out):
             continue
