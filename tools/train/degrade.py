@@ -194,7 +194,7 @@ def place(w, h, px, rng, flat):
     """Quad of a w x h plate seen with height about px: yaw, pitch, roll. Origin at its centre."""
     c = np.array([[-w, -h], [w, -h], [w, h], [-w, h]], np.float64) / 2
     c = np.hstack([c, np.zeros((4, 1))]) / h
-    lim = np.deg2rad([8, 30, 9] if flat else [25, 50, 14])
+    lim = np.deg2rad([12, 38, 14] if flat else [25, 50, 14])
     p, y, r = rng.uniform(-1, 1, 3) * lim * (rng.random(3) ** 0.5)
     rx = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
     ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
@@ -273,6 +273,11 @@ def shoot(art, double, rng, patches=None, cover=None, boxes=None, width=None):
     m = cv2.getPerspectiveTransform(np.array([[-.5, -.5], [sw - .5, -.5], [sw - .5, sh - .5], [-.5, sh - .5]], np.float32),
                                     q.astype(np.float32))
     scene = backdrop(rng, size[1], size[0], patches)
+    for side in (0, 1):  # something upright close beside the plate, which is no 1 and no 挂
+        if rng.random() < 0.12:
+            x = (q[:, 0].min() - rng.uniform(0.02, 0.25) * px, q[:, 0].max() + rng.uniform(0.0, 0.22) * px)[side]
+            cv2.line(scene, (int(x), 0), (int(x + rng.normal(0, 0.1) * px), int(size[1])), [float(rng.uniform(0, 255))] * 3,
+                     max(1, int(rng.uniform(0.02, 0.09) * px)))
     night = rng.random() < 0.12
     if night:
         scene *= rng.uniform(0.05, 0.4)
@@ -286,8 +291,9 @@ def shoot(art, double, rng, patches=None, cover=None, boxes=None, width=None):
     if not box:
         return s, jitter(q, px, rng), seen
     loose = 0.05 if double else 0.22  # a loose box would put the cut between the lines into one of them
-    x0, y0 = q.min(0) - rng.uniform(-0.03, loose, 2) * px
-    x1, y1 = q.max(0) + rng.uniform(-0.03, loose, 2) * px
+    tight = -0.03 if double or rng.random() < 0.7 else -0.11  # the last touches the outer characters
+    x0, y0 = q.min(0) - rng.uniform([tight, -0.04], loose) * px
+    x1, y1 = q.max(0) + rng.uniform([tight, -0.04], loose) * px
     q = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     if not double and rng.random() < 0.6:  # kept as a small picture of its own before anyone read it
         sw, sh = SOFT[int(rng.integers(2))]
