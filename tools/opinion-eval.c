@@ -5,6 +5,7 @@
 #include "tools/models.h"
 #include "tools/picture.h"
 #include "vision/detector.h"
+#include "vision/fuse.h"
 #include "vision/ocv.h"
 #include "vision/reader.h"
 #include "vision/tess_reader.h"
@@ -19,13 +20,17 @@
 #include <time.h>
 
 static const char help[] =
-    "usage: opinion-eval [--models DIR] DIR...\n"
+    "usage: opinion-eval [--visits] [--models DIR] DIR...\n"
     "Reads the plates of folders with a labels.csv by both readers and prints one JSON line a "
     "plate:"
     "\n{\"set\",\"path\",\"truth\",\"type\",\"first\":{\"text\",\"confidence\",\"alternatives\"},"
     "\"second\":{...},\"ms\":[first,second]}.\n"
     "Pictures whose rows have neither box nor corners are plates already cut out; in others the\n"
-    "detected plate nearest to the label is read.\n\n" MODELS_HELP "  --help         this text\n\n"
+    "detected plate nearest to the label is read.\n\n"
+    "  --visits       pictures in one folder below DIR are the frames of one car, cut out: its "
+    "line\n"
+    "                 tells what all its reads together say, and the second reader on the "
+    "best\n" MODELS_HELP "  --help         this text\n\n"
     "example: opinion-eval ../shared/plates/easypr_toll_crops > reads.jsonl\n\n"
     "exit status: 0 all read, 1 some pictures could not be read, 2 wrong use or no networks\n";
 
@@ -124,7 +129,59 @@ static bool read_picture(struct readers *r, const char *dir, const struct label 
   return ok || err_prefix(e, "%s", path);
 }
 
-static bool read_set(struct readers *r, const char *dir, bool *all) {
+static size_t folder_length(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? (size_t)(slash - path) : 0;
+}
+
+static bool load_crop(struct picture *p, const char *dir, const struct label *l, struct err *e) {
+  char path[PATH_MAX];
+  const int len = snprintf(path, sizeof path, "%s/%s", dir, l->path);
+  if (len < 0 || (size_t)len >= sizeof path)
+    return err_set(e, ERR_LIMIT, "%s: name too long", l->path);
+  return picture_load(p, path, e) || err_prefix(e, "%s", path);
+}
+
+// As vision/visit.c: reads are fused, the second reader looks at the heaviest read of the text.
+static bool read_visit(struct readers *r, const char *dir, const struct label *l, int n,
+                       struct err *e) {
+  struct fuse f = {0};
+  struct fuse_result fused;
+  struct plate_read reads[LABELS_A_PICTURE_MAX], second = {0};
+  const double t0 = now_ms();
+  for (int i = 0; i < n; i++) {
+    struct picture p;
+    if (!load_crop(&p, dir, &l[i], e))
+      return false;
+    const bool ok = reader_read_crop(r->first, &p.view, &reads[i], e);
+    picture_free(&p);
+    if (!ok)
+      return false;
+    fuse_add(&f, &reads[i]);
+  }
+  fuse_result(&f, &fused);
+  const double t1 = now_ms();
+  int best = -1;
+  for (int i = 0; i < n; i++)
+    if (fused.text[0] && strcmp(reads[i].text, fused.text) == 0 &&
+        (best < 0 || fuse_weight(&reads[i]) > fuse_weight(&reads[best])))
+      best = i;
+  if (best >= 0) {
+    struct picture p;
+    if (!load_crop(&p, dir, &l[best], e))
+      return false;
+    const bool ok = reader_read_crop(r->second, &p.view, &second, e);
+    picture_free(&p);
+    if (!ok)
+      return false;
+  }
+  struct plate_read all = {.confidence = fused.confidence, .alternatives = fused.alternatives};
+  memcpy(all.text, fused.text, sizeof all.text);
+  memcpy(all.alternative, fused.alternative, sizeof all.alternative);
+  return tell(dir, l, &all, &second, t1 - t0, now_ms() - t1, e);
+}
+
+static bool read_set(struct readers *r, const char *dir, bool visits, bool *all) {
   struct labels l;
   struct err e = {0};
   if (!labels_load(&l, dir, stderr, &e)) {
@@ -133,9 +190,13 @@ static bool read_set(struct readers *r, const char *dir, bool *all) {
   }
   for (size_t i = 0; i < l.n;) {
     int n = 1; // rows of one picture stand together
-    while (i + (size_t)n < l.n && strcmp(l.row[i].path, l.row[i + (size_t)n].path) == 0)
+    const size_t folder = folder_length(l.row[i].path);
+    while (i + (size_t)n < l.n && n < LABELS_A_PICTURE_MAX &&
+           (visits ? folder == folder_length(l.row[i + (size_t)n].path) &&
+                         strncmp(l.row[i].path, l.row[i + (size_t)n].path, folder + 1) == 0
+                   : strcmp(l.row[i].path, l.row[i + (size_t)n].path) == 0))
       n++;
-    if (!read_picture(r, dir, &l.row[i], n, &e)) {
+    if (!(visits ? read_visit : read_picture)(r, dir, &l.row[i], n, &e)) {
       (void)fprintf(stderr, "opinion-eval: %s\n", e.text);
       *all = false;
     }
@@ -146,14 +207,20 @@ static bool read_set(struct readers *r, const char *dir, bool *all) {
 }
 
 int main(int argc, char **argv) {
-  static const struct option longs[] = {{"models", required_argument, NULL, 'm'},
+  static const struct option longs[] = {{"visits", no_argument, NULL, 'v'},
+                                        {"models", required_argument, NULL, 'm'},
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
   const char *models = NULL;
+  bool visits = false;
   int c;
   while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
     if (c == 'h')
       return fputs(help, stdout) >= 0 ? 0 : 1;
+    if (c == 'v') {
+      visits = true;
+      continue;
+    }
     if (c != 'm') {
       (void)fputs(help, stderr);
       return 2;
@@ -174,7 +241,7 @@ int main(int argc, char **argv) {
     ok = false;
   }
   for (int i = optind; i < argc && ok; i++)
-    ok = read_set(&r, argv[i], &all);
+    ok = read_set(&r, argv[i], visits, &all);
   reader_free(r.second);
   reader_free(r.first);
   detector_free(r.detector);

@@ -22,13 +22,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "plates"))
 import data  # noqa: E402
+import degrade  # noqa: E402
 import tess_export  # noqa: E402
 from degrade import UPPER, UPPER_INSET, UPPER_WIDTH  # noqa: E402
 from tess_net import HEIGHT, SPEC, WIDTH  # noqa: E402
-from texts import PROVINCES, SYMBOLS, TYPES  # noqa: E402
+from texts import DOUBLE, PROVINCES, SYMBOLS, TYPES  # noqa: E402
 
 KNOTS = [0.0, 0.1, 0.3, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 1.0]
-VERDICTS = ("same", "other", "silent")
+VERDICTS = ("same", "other", "silent")  # as opinion_name() says them; "none": the second reader was not asked
 PRIOR = 8  # as many made-up plates stand behind each knot, so that few real ones do not make it certain
 
 
@@ -81,11 +82,55 @@ def pictures(shared, work, per):
     return out
 
 
-def ask(tools, models, folders, name):
+def frames(shared, work, per, frames_a_car=4):
+    """Simulated visits: a folder a car. Generated cars come nearer under one light and exposure; cars of the real
+    validation part are looked at again and again. Name -> folder, written once."""
+    out = {k: os.path.join(work, f"visits-{k}{per}") for k in ("real", "generated")}
+    rng = np.random.default_rng(777)
+    for kind, folder in out.items():
+        if os.path.exists(os.path.join(folder, "labels.csv")):
+            continue
+        rows, car = [], 0
+
+        def add(images, text, t):
+            nonlocal car
+            os.makedirs(os.path.join(folder, f"{car:05d}"), exist_ok=True)
+            for i, im in enumerate(images):
+                cv2.imwrite(os.path.join(folder, f"{car:05d}", f"{i}.png"), im)
+                rows.append([f"{car:05d}/{i}.png", text, t])
+            car += 1
+
+        if kind == "real":
+            for _, im, q, text, t in data.real(shared)[1]:
+                add([degrade.again(im, q, False, rng) for _ in range(frames_a_car)], text, t)
+        else:
+            bg, glyphs = data.patches(shared), os.path.join(shared, "plates", "glyphs")
+            age, light, tone = degrade.age, degrade.light, degrade.tone
+            for t in TYPES:
+                for i in range(per * len(PROVINCES)):
+                    text, art, parts, width = data.drawn(rng, glyphs, t, PROVINCES[i % len(PROVINCES)], True)
+                    worn = np.clip(light(age(art.astype(np.float32), rng), rng), 0, 255).astype(np.uint8)
+                    seed = int(rng.integers(1 << 31))
+                    degrade.age = degrade.light = lambda a, _: a
+                    degrade.tone = lambda a, _, seed=seed: tone(a, np.random.default_rng(seed))
+                    images = []
+                    for k in range(frames_a_car):
+                        x, _ = degrade.photograph(worn, t in DOUBLE, rng, bg, None, None, width * (0.75 + 0.17 * k))
+                        images.append(x)
+                    degrade.age, degrade.light, degrade.tone = age, light, tone
+                    add(images, text, t)
+        with open(os.path.join(folder, "labels.csv"), "w", encoding="utf-8", newline="") as f:
+            w = csv.writer(f)
+            w.writerow(["path", "plate", "type"])
+            w.writerows(rows)
+    return out
+
+
+def ask(tools, models, folders, name, *options):
     """What both readers say: name -> list of dicts."""
     out = {}
     for key, folder in folders.items():
-        r = subprocess.run([os.path.join(tools, "opinion-eval"), "--models", models, folder], capture_output=True, text=True)
+        r = subprocess.run([os.path.join(tools, "opinion-eval"), *options, "--models", models, folder], capture_output=True, text=True)
         if r.returncode not in (0, 1):
             raise RuntimeError(r.stderr)
         out[key] = [json.loads(line) for line in r.stdout.splitlines()]
@@ -118,11 +163,11 @@ def verdict(row):
 
 
 def opinion_table(rows):
-    """Share of right first reads round each knot and verdict, drawn to the logistic that fits them all, then made to rise."""
+    """Share of right texts round each knot and verdict, drawn to the logistic that fits them all, then made to rise."""
     out = {"at": KNOTS}
-    for v in VERDICTS:
+    for v in ("none",) + VERDICTS:
         mine = [(r["first"]["confidence"], r["first"]["text"] == r["truth"], w) for r, w in rows
-                if r["first"]["text"] and verdict(r) == v]
+                if r["first"]["text"] and v in ("none", verdict(r))]
         c = np.array([m[0] for m in mine] or [0.5])
         ok = np.array([m[1] for m in mine] or [0.5], float)
         w = np.array([m[2] for m in mine] or [1.0])
@@ -166,6 +211,7 @@ def main():
     ap.add_argument("--models", default=os.path.join(HERE, "..", "..", "vision", "models"), help="read and written")
     ap.add_argument("--version", default="1")
     ap.add_argument("--per", type=int, default=8, help="generated plates a type and province")
+    ap.add_argument("--cars", type=int, default=3, help="simulated visits a type and province")
     ap.add_argument("--table-only", action="store_true", help="the network stays; calibration and table are measured again")
     a = ap.parse_args()
     cv2.setNumThreads(1)
@@ -175,7 +221,7 @@ def main():
         tess_export.export(net, os.path.join(a.work, "template"), trained)
     model = {"format": 1, "name": "plate", "version": a.version, "width": WIDTH, "height": HEIGHT, "upper": UPPER,
              "upper_width": UPPER_WIDTH, "upper_inset": UPPER_INSET, "scale": 1.0, "offset": 0.0, "traineddata_fnv1a64": fnv1a(trained),
-             "opinion": {"at": [0, 1], **{v: [0, 1] for v in VERDICTS}}, "date": datetime.date.today().isoformat(),
+             "opinion": {"at": [0, 1], **{v: [0, 1] for v in ("none",) + VERDICTS}}, "date": datetime.date.today().isoformat(),
              "steps": state["steps"], "lines_seen": state["seen"]}
 
     def write():
@@ -194,34 +240,47 @@ def main():
     model["scale"], model["offset"] = (round(v, 4) for v in platt([logit(r["second"]["confidence"]) for r, _ in spoken],
                                                                    [r["second"]["text"] == r["truth"] for r, _ in spoken],
                                                                    [k for _, k in spoken]))
-    model["opinion"] = opinion_table(rows)
+    cars = ask(a.tools, a.models, frames(a.shared, a.work, a.cars), os.path.join(a.work, "visits"), "--visits")
+    w = len(cars["real"]) / max(1, len(cars["generated"]))
+    model["opinion"] = opinion_table([(r, 1.0) for r in cars["real"]] + [(r, w) for r in cars["generated"]])
     write()
-    report(a, model, reads, real, gen, net)
+    report(a, model, reads, cars, real, gen, net)
     return 0
 
 
-def report(a, model, reads, real, gen, net):
+def report(a, model, reads, cars, real, gen, net):
     sets = [("easypr_toll_crops", reads["easypr_toll_crops"]), ("lprnet_crops", reads["lprnet_crops"]),
             ("ccpd", reads["ccpd_blue_train"] + reads["ccpd_blue_uncleacc"]), ("easypr_scenes", reads["easypr_scenes"])]
     sets += [("generated " + t, [r for r in gen if r["type"] == t]) for t in TYPES]
     lines = []
     for name, rows in sets:
         n, f, s, e = figures(rows)
-        conf = [r["first"]["confidence"] for r in rows]
-        both = [then(model["opinion"], verdict(r), r["first"]["confidence"]) if r["first"]["text"] else 0.0 for r in rows]
         ok = [r["first"]["text"] == r["truth"] for r in rows]
         part = {v: [o for r, o in zip(rows, ok) if r["first"]["text"] and verdict(r) == v] for v in VERDICTS}
         cell = {v: f"{sum(part[v])}/{len(part[v])}" for v in VERDICTS}
-        lines.append(f"| {name} | {n} | {f:.1f} | {s:.1f} | {e:.1f} | {cell['same']} | {cell['other']} | {cell['silent']} | "
-                     f"{cover(conf, ok):.1f} | {cover(both, ok):.1f} |")
+        lines.append(f"| {name} | {n} | {f:.1f} | {s:.1f} | {e:.1f} | {cell['same']} | {cell['other']} | {cell['silent']} |")
+    visits = []
+    for name, rows in cars.items():
+        rows = [r for r in rows if r["first"]["text"]] + [r for r in rows if not r["first"]["text"]]
+        ok = [r["first"]["text"] == r["truth"] for r in rows]
+        said = {"fusion": [r["first"]["confidence"] for r in rows],
+                "calibrated": [then(model["opinion"], "none", r["first"]["confidence"]) if r["first"]["text"] else 0.0 for r in rows],
+                "with opinion": [then(model["opinion"], verdict(r), r["first"]["confidence"]) if r["first"]["text"] else 0.0
+                                 for r in rows]}
+        for how, conf in said.items():
+            sure = [o for o, c in zip(ok, conf) if c >= 0.9]
+            brier = np.mean([(c - o) ** 2 for c, o in zip(conf, ok)])
+            visits.append(f"| {name} | {how} | {len(rows)} | {np.mean(ok) * 100:.1f} | {len(sure) / len(rows) * 100:.1f} | "
+                          f"{sum(sure)}/{len(sure)} | {cover(conf, ok):.1f} | {brier:.4f} |")
     ms = np.median([r["ms"][1] for r in gen])
     n_par = sum(p.numel() for p in net.parameters())
     with open(os.path.join(a.models, "plate.md"), "w", encoding="utf-8") as f:
         f.write(TEXT.format(version=model["version"], spec=SPEC.format(n=len(SYMBOLS) + 3), par=n_par, date=model["date"], ms=ms,
                             steps=model["steps"], seen=model["lines_seen"], real=len(real), gen=len(gen), scale=model["scale"],
                             offset=model["offset"], size=os.path.getsize(os.path.join(a.models, "plate.traineddata")),
-                            table="\n".join(lines)))
-    print("\n".join(lines))
+                            table="\n".join(lines), visits="\n".join(visits),
+                            cars=sum(len(c) for c in cars.values())))
+    print("\n".join(lines + visits))
 
 
 TEXT = """# Model card: plate, version {version}
@@ -239,17 +298,24 @@ generated plates in plain sight. Without these it had learned nothing after 900 
 
 ## Figures
 
-First and second: text exact, per cent. Either: at least one of them is right. Same, other, silent: plates on which the second
-reader says so, and on how many of these the first is right. Covered: the largest share of plates that can be taken so that
-99.5 % of them are right, by the first reader's confidence alone and by the one that the opinion table makes of it.
+Single reads. First and second: text exact, per cent. Either: at least one of them is right. Same, other, silent: how many of
+the first reader's texts are right where the second reads the same, another plate, or none.
 
-| set | plates | first | second | either | same | other | silent | covered alone | covered with |
-|---|---|---|---|---|---|---|---|---|---|
+| set | plates | first | second | either | same | other | silent |
+|---|---|---|---|---|---|---|---|
 {table}
 
-Calibration (logistic, scale {scale}, offset {offset}) and opinion table (`plate.json`) were fitted on the {real} real validation
-plates and {gen} generated ones, both weighed alike; the rows above but easypr_scenes are thus the ones they were fitted on.
-easypr_scenes was used for nothing.
+Its own calibration (logistic, scale {scale}, offset {offset}) was fitted on the {real} real validation plates and {gen} generated
+ones, both weighed alike; the rows above but easypr_scenes are thus the ones it was fitted on. easypr_scenes was used for nothing.
+
+Visits of four frames, simulated (`tess_finish.py`: frames()), {cars} cars of validation texts. Fusion: what `vision/fuse.c` says;
+calibrated: after the opinion table's row without an opinion; with opinion: after the row of what the second reader says about
+the best frame. Covered: the largest share of cars that can be taken so that 99.5 % of them are right. Brier: mean squared error
+of the confidence, less is better. The table was fitted on these same cars (both kinds weighed alike).
+
+| cars | confidence | number | right % | at or above 0.9 % | of these right | covered % | Brier |
+|---|---|---|---|---|---|---|---|
+{visits}
 
 ## Limits
 
