@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/ctc_reader.h"
 
+#include "vision/confusable.h"
 #include "vision/ctc.h"
 #include "vision/model.h"
 #include "vision/net.h"
@@ -108,6 +109,7 @@ static bool ctc_read(void *self, const struct image_view *frame, const struct de
   }
   out->raw_second = out->alternatives ? out->alternative[0].confidence : 0.0f;
   calibration_apply(&r->model.calibration, out);
+  confusable_rank(out);
   return true;
 }
 
