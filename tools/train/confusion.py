@@ -86,16 +86,15 @@ def main():
     print(note)
     index = {c: i for i, c in enumerate(SYMBOLS)}
     with open(a.out, "w", encoding="utf-8") as f:
-        f.write("// SPDX-License-Identifier: Apache-2.0\n"
+        f.write("// SPDX-License-Identifier: Apache-2.0\n// clang-format off\n"
                 f"// Written by tools/train/confusion.py on {datetime.date.today().isoformat()}; not by hand.\n"
                 f"// From {note}.\n"
                 "// {read, other, factor in per cent} by the grammar's index of the symbols; the comment names them, how often\n"
-                "// the other one was the truth, and how often it should have been.\n"
-                "// clang-format off\n")
+                "// the other one was the truth, and how often it should have been.\n")
         f.write("static const struct confusable data[] = {\n")
         for (x, y), (factor, n, m) in sorted(found.items(), key=lambda p: -p[1][0]):
             f.write(f"    {{{index[x]}, {index[y]}, {round(factor * 100)}}}, // {x} {y}: {n} of {m:.1f}\n")
-        f.write("    {0, 0, 100}, // itself: the list is never empty\n};\n// clang-format on\n")
+        f.write("    {0, 0, 100}, // itself: the list is never empty\n};\n")
     for (x, y), (factor, n, m) in sorted(found.items(), key=lambda p: -p[1][0])[:12]:
         print(f"{x} may be {y}: x{factor:.2f} ({n} of {m:.1f})")
     return 0
