@@ -45,7 +45,7 @@ int csv_cut(char *line, char **field, int max, struct err *e) {
   for (int n = 0; n < max; n++) {
     while (is_blank(*at))
       at++;
-    char *end = at;
+    char *end;
     if (*at == '"') {
       at = unquote(at, &field[n]);
       if (!at) {

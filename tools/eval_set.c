@@ -180,7 +180,7 @@ static bool form_of(struct eval_set *s, const struct eval_options *o, struct err
   s->form = o->boxes == EVAL_BOXES_CENTRE ? BOX_CENTRE : BOX_CORNERS;
   if (o->boxes != EVAL_BOXES_FOUND)
     return true;
-  struct seen *all = malloc(s->n * sizeof *all);
+  struct seen *all = calloc(s->n + 1, sizeof *all);
   if (!all)
     return err_set(e, ERR_NOMEM, "out of memory");
   for (size_t i = 0; i < s->n; i++)

@@ -137,7 +137,7 @@ static bool weights(struct building *b, const struct onnx_node *n, struct net_co
 }
 
 static bool conv(struct building *b, const struct onnx_node *n) {
-  int a, stride[2], pad[4], dilation[2];
+  int a = 0, stride[2], pad[4], dilation[2];
   const struct onnx_attribute *group = onnx_attribute(n, "group");
   const struct onnx_attribute *automatic = onnx_attribute(n, "auto_pad");
   if (n->inputs < 2 || n->inputs > 3)
@@ -187,7 +187,7 @@ static bool relu(struct building *b, const struct onnx_node *n) {
 }
 
 static bool add(struct building *b, const struct onnx_node *n) {
-  int x, y;
+  int x = 0, y = 0;
   if (n->inputs != 2)
     return refuse(b, n, "has not two inputs");
   if (!operand(b, n, 0, &x) || !operand(b, n, 1, &y))
@@ -206,7 +206,7 @@ static bool up2(struct building *b, const struct onnx_node *n) {
   const struct onnx_attribute *mode = onnx_attribute(n, "mode");
   const struct onnx_attribute *place = onnx_attribute(n, "coordinate_transformation_mode");
   const struct onnx_attribute *nearest = onnx_attribute(n, "nearest_mode");
-  int a;
+  int a = 0;
   if (n->inputs < 2 || n->inputs > 3)
     return refuse(b, n, "has not two or three inputs");
   const struct onnx_tensor *s = constant(b, n->input[n->inputs - 1]);
@@ -217,7 +217,7 @@ static bool up2(struct building *b, const struct onnx_node *n) {
     return refuse(b, n, "its scales are not four constant floats");
   for (size_t i = 0; i < 4; i++) {
     const float v = onnx_float(s, i);
-    if (memcmp(&v, &want[i], sizeof v) != 0)
+    if (!(v >= want[i] && v <= want[i])) // NaN is refused as well
       return refuse(b, n, "its scales are not 1, 1, 2, 2");
   }
   if (!operand(b, n, 0, &a))
@@ -228,7 +228,7 @@ static bool up2(struct building *b, const struct onnx_node *n) {
 }
 
 static bool mean(struct building *b, const struct onnx_node *n) {
-  int a, axes[2] = {2, 3};
+  int a = 0, axes[2] = {2, 3};
   const struct onnx_attribute *keep = onnx_attribute(n, "keepdims");
   const bool reduces = onnx_is(n->op, "ReduceMean");
   if (n->inputs != 1 || (reduces && !onnx_attribute(n, "axes")) ||

@@ -61,7 +61,12 @@ function fill(box, wanted, make) {
 }
 
 function draw() {
-  const here = [...cards.values()].filter(onBoard).sort(newestFirst);
+  const plates = new Set(); // a car that came again has one card, the newest; the others are in the history
+  const here = [...cards.values()].filter(onBoard).sort(newestFirst).filter((c) => {
+    const again = c.state === 'closed' && c.certainty === 'certain' && plates.has(c.plate?.text);
+    plates.add(c.plate?.text);
+    return !again;
+  });
   const due = here.filter((c) => c.due);
   const rest = here.filter((c) => !c.due).slice(0, OTHERS_MAX);
   fill($('due'), due, bigCard);

@@ -33,15 +33,12 @@ export function stageNode(card) {
 
 function policyBox(card, kind) {
   const p = list(card.policies).find((x) => x.kind === kind);
-  const box = el('div', 'policy', el('span', 'kind', t(kind)));
-  if (!p) {
-    box.append(el('span', 'none', t('policyNone')));
-    return box;
-  }
+  const row = (...parts) => el('div', 'pair', ...parts);
+  if (!p) return el('div', 'policy', row(el('span', 'kind', t(kind)), el('span', 'none', t('policyNone'))));
   const days = el('strong', 'days', daysText(p.days_left));
   if (typeof p.days_left === 'number') days.dataset.level = p.days_left < 0 ? 'over' : p.days_left <= 15 ? 'near' : 'far';
-  box.append(days, el('span', 'date', t('until', { d: p.end ?? '' })), el('span', 'insurer', p.insurer ?? ''));
-  return box;
+  return el('div', 'policy', row(el('span', 'kind', t(kind)), days),
+    row(el('span', 'date', t('until', { d: p.end ?? '' })), el('span', 'insurer', p.insurer ?? '')));
 }
 
 // now: the terminal's time in ms, so that a viewer's wrong clock does not matter.

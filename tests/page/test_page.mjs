@@ -113,6 +113,17 @@ const tests = {
     await visit(20).waitFor({ state: 'detached' });
   },
 
+  async 'a car that came again has one card, the newest'() {
+    const closed = { state: 'closed', closed: new Date().toISOString(), plate: p('粤A55C66'), name: '孙二' };
+    terminal.say('card', card(21, { ...closed, minutes: 9 }));
+    await visit(21).waitFor();
+    terminal.say('card', card(22, { ...closed, minutes: 1, state: 'open', closed: null }));
+    await visit(22).waitFor();
+    assert.equal(await visit(21).count(), 0);
+    for (const id of [21, 22]) terminal.say('card', { visit: String(id), rev: nextRev(), state: 'merged', into: '7' });
+    await visit(22).waitFor({ state: 'detached' });
+  },
+
   async 'screens: desktop, tablet, phone, both languages, dark; nothing scrolls sideways'() {
     await until(() => document.getAnimations().length === 0);
     for (const [name, width, height] of [['desktop', 1920, 1080], ['laptop', 1366, 768], ['tablet', 1024, 1366], ['phone', 390, 844], ['small-phone', 320, 640]]) {

@@ -43,7 +43,10 @@ static void refused(const void *from, const void *to, size_t n, const char *says
   uint8_t *at = NULL;
   for (size_t i = 0; i + n <= size && !at; i++)
     at = memcmp(changed + i, from, n) == 0 ? changed + i : NULL;
-  assert_non_null(at);
+  if (!at) {
+    fail_msg("the file does not hold what is to be changed");
+    return;
+  }
   memcpy(at, to, n);
   struct net_graph *g = NULL;
   struct err e = {0};
