@@ -6,7 +6,10 @@
 
 #include "board/camera.h"
 
-#define CAMERA_FEED_QUEUE 3 // frames waiting; a newer one pushes the oldest out (counted)
+// Frames waiting; a newer one pushes the oldest out (counted). A quarter of a second: a moment
+// without the processor loses nothing, and a machine that is too slow for all frames is not later
+// than that.
+#define CAMERA_FEED_QUEUE 6
 #define CAMERA_FEED_OFFLINE_MS 3000
 #define CAMERA_FEED_PAUSE_MS 1000 // before the first new try; doubles
 #define CAMERA_FEED_PAUSE_MAX_MS 30000

@@ -30,6 +30,9 @@ struct analysis {
   pthread_t thread;
   int64_t last_frame_ns; // the analysis thread's own
   atomic_bool stop, ended;
+  pthread_mutex_t lock; // for the next two
+  struct analyser_config next;
+  bool reload;
   atomic_int_least64_t last_step_ns;
   struct {
     struct metric *frames, *failed, *detector_runs, *near_looks, *reads, *second_reads, *step, *age;
@@ -71,11 +74,23 @@ static void look(struct analysis *a, struct frame *f) {
   metric_observe_ns(a->metric.age, end - f->mono_ns);
 }
 
+static void take_over(struct analysis *a) {
+  struct err e;
+  pthread_mutex_lock(&a->lock);
+  const bool reload = a->reload;
+  const struct analyser_config next = a->next;
+  a->reload = false;
+  pthread_mutex_unlock(&a->lock);
+  if (reload && !analyser_configure(a->analyser, &next, &e))
+    log_error("analysis", "the new configuration is not taken over: %s", e.text);
+}
+
 static void *run(void *ctx) {
   struct analysis *a = ctx;
   struct analyser_stats stats = {0};
   while (!atomic_load(&a->stop)) {
     struct frame *f = NULL;
+    take_over(a);
     switch (camera_feed_take(a->feed, TAKE_MS, &f)) {
     case FEED_FRAME:
       newest_offer(a->newest, f);
@@ -122,6 +137,7 @@ static void release(struct analysis *a) {
   reader_free(a->second);
   reader_free(a->reader);
   detector_free(a->detector);
+  (void)pthread_mutex_destroy(&a->lock); // nobody holds it
   free(a);
 }
 
@@ -129,6 +145,10 @@ bool analysis_new(struct analysis **out, const struct analysis_options *options,
   struct analysis *a = calloc(1, sizeof *a);
   if (!a)
     return err_set(e, ERR_NOMEM, "no memory for the analysis");
+  if (pthread_mutex_init(&a->lock, NULL) != 0) {
+    free(a);
+    return err_set(e, ERR_NOMEM, "no memory for the analysis");
+  }
   a->clock = options->clock;
   a->feed = options->feed;
   a->newest = options->newest;
@@ -170,6 +190,13 @@ void analysis_free(struct analysis *a) {
   atomic_store(&a->stop, true);
   (void)pthread_join(a->thread, NULL); // our own joinable thread: cannot fail
   release(a);
+}
+
+void analysis_reload(struct analysis *a, const struct analyser_config *visit) {
+  pthread_mutex_lock(&a->lock);
+  a->next = *visit;
+  a->reload = true;
+  pthread_mutex_unlock(&a->lock);
 }
 
 int64_t analysis_last_step_ns(struct analysis *a) {

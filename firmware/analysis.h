@@ -29,6 +29,9 @@ BP_CHECK bool analysis_new(struct analysis **out, const struct analysis_options 
                            struct err *e);
 void analysis_free(struct analysis *a); // waits for the frame in hand. NULL is fine
 
+// Zone, gaps, direction and threshold from the next frame on. Any thread.
+void analysis_reload(struct analysis *a, const struct analyser_config *visit);
+
 // Monotonic time of the thread's last step, for the watchdog. Any thread.
 int64_t analysis_last_step_ns(struct analysis *a);
 

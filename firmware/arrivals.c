@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#define ANSWERED_MAX 16 // visits of one plate; more cars of one plate are not in one bay
+
 struct arrivals {
   struct arrivals_options o;
   struct lookup *lookup;
@@ -21,6 +23,8 @@ struct arrivals {
   int64_t
       told_day; // day and trust the open cards were told with, 0: none yet; arrivals thread only
   bool told_trust;
+  struct store_visit answered_visit[ANSWERED_MAX]; // of the plate whose answer is being saved
+  size_t answered;
   pthread_mutex_t lock; // guards what follows
   struct card_context card;
   struct calendar_config calendar[ARRIVALS_RELOADS_MAX];
@@ -183,16 +187,24 @@ static void tell_again(struct arrivals *a, struct store_visit *v) {
 
 static void answered(void *ctx, const char *plate) {
   struct arrivals *a = ctx;
-  static const size_t most = 16; // of one plate; more cars of one plate are not in one bay
-  struct store_visit v[16];
-  size_t n = 0;
   struct err e;
-  if (!store_visit_list_plate(a->o.store, plate, v, most, &n, &e)) {
+  a->answered = 0;
+  if (!store_visit_list_plate(a->o.store, plate, a->answered_visit, ANSWERED_MAX, &a->answered,
+                              &e)) {
     log_error("arrivals", "visits of an answered plate: %s", e.text);
-    return;
+    a->answered = 0;
   }
-  for (size_t i = 0; i < n; i++)
-    tell_again(a, &v[i]);
+  for (size_t i = 0; i < a->answered; i++) {
+    struct store_visit *v = &a->answered_visit[i];
+    if (!store_visit_touch(a->o.store, v->id, &v->rev, &e))
+      log_error("store", "visit %" PRIu64 ": %s", v->id, e.text);
+  }
+}
+
+static void tell_answered(void *ctx) {
+  struct arrivals *a = ctx;
+  for (size_t i = 0; i < a->answered; i++)
+    announce(a, &a->answered_visit[i]);
 }
 
 // Days left change at midnight, when the clock becomes right, and with the configuration.
@@ -257,6 +269,7 @@ static struct timespec deadline(int64_t ms) {
 
 static void *run(void *ctx) {
   struct arrivals *a = ctx;
+  const struct lookup_news news = {.changed = answered, .saved = tell_answered, .ctx = a};
   struct timespec next = deadline(0);
   pthread_mutex_lock(&a->lock);
   while (!a->stop || a->count > 0) {
@@ -279,7 +292,7 @@ static void *run(void *ctx) {
       arrival_finish(&in);
     }
     if (answers)
-      lookup_collect(a->lookup, answered, a);
+      lookup_collect(a->lookup, &news);
     struct timespec now = deadline(0);
     if (now.tv_sec > next.tv_sec || (now.tv_sec == next.tv_sec && now.tv_nsec >= next.tv_nsec)) {
       housekeeping(a);
@@ -320,7 +333,8 @@ bool arrivals_new(struct arrivals **out, const struct arrivals_options *options,
   a->calendar[a->calendars++] = *options->calendar;
   a->card = (struct card_context){.calendar = &a->calendar[0],
                                   .found_ttl_ms = options->found_ttl_ms,
-                                  .unknown_ttl_ms = options->unknown_ttl_ms};
+                                  .unknown_ttl_ms = options->unknown_ttl_ms,
+                                  .asks = options->policy != NULL};
   a->metric.opened = metric_counter("bayplate_visits_total", NULL, "Visits opened.");
   a->metric.evidence_failed =
       metric_counter("bayplate_evidence_failures_total", NULL, "Crops that could not be written.");

@@ -124,10 +124,15 @@ static json_t *todo(const struct store_visit *v, const struct calendar_result *c
   return o;
 }
 
-static json_t *lookup_part(const struct card_context *ctx, const struct store_lookup *l, bool *ok) {
+static json_t *lookup_part(const struct card_context *ctx, const struct store_visit *v,
+                           const struct store_lookup *l, bool *ok) {
   static const char *const name[] = {"fresh", "stale", "pending", "unknown", "failed"};
   json_t *o = json_object();
-  set(o, "state", text(l ? name[card_lookup_state(ctx, l)] : "unknown"), ok);
+  const bool to_come = ctx->asks && v->text[0] && v->phase == STORE_VISIT_OPEN;
+  const enum card_lookup state = l         ? card_lookup_state(ctx, l)
+                                 : to_come ? CARD_PENDING
+                                           : CARD_UNKNOWN;
+  set(o, "state", text(name[state]), ok);
   set(o, "as_of", l ? time_text(l->as_of_ms) : json_null(), ok);
   set(o, "error", l ? text(l->error) : json_null(), ok);
   return o;
@@ -183,7 +188,7 @@ bool card_compose(const struct card_context *ctx, const struct store_visit *v,
     set(o, "stage", text(stage_name(c.stage)), &ok);
     set(o, "due", json_boolean(c.due), &ok);
     set(o, "todo", todo(v, &c, &ok), &ok);
-    set(o, "lookup", lookup_part(ctx, l, &ok), &ok);
+    set(o, "lookup", lookup_part(ctx, v, l, &ok), &ok);
     set(o, "frame_ms", v->frame_ms > 0 ? json_integer(v->frame_ms) : json_null(), &ok);
     set(o, "clock_trusted", json_boolean(ctx->clock_trusted), &ok);
   }

@@ -17,6 +17,7 @@ struct card_context {
   int64_t found_ttl_ms;   // an answer older than this is stale
   int64_t unknown_ttl_ms; // so is an "unknown"
   bool show_phone;        // false: 138****1234
+  bool asks;              // a gateway is asked: nothing known yet means that the answer is to come
 };
 
 // The card of a visit that is at hand (also one that could not be saved): reads customer, policies

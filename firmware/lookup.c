@@ -189,7 +189,26 @@ static bool save(struct lookup *l, const char *plate, const struct answer *a, st
   return store_commit(l->o.store, e);
 }
 
-void lookup_collect(struct lookup *l, lookup_changed_fn *changed, void *ctx) {
+// Saves an answer and what follows from it in one transaction. False: the answer is not saved.
+static bool settle(struct lookup *l, const char *plate, const struct answer *a,
+                   const struct lookup_news *news) {
+  struct err e;
+  bool begun = store_begin(l->o.store, &e);
+  bool saved = begun && save(l, plate, a, &e);
+  if (saved)
+    news->changed(news->ctx, plate);
+  const bool failed = !saved;
+  if (begun && !store_commit(l->o.store, saved ? &e : NULL))
+    saved = false;
+  if (!saved)
+    log_error("lookup", "an answer could not be saved: %s", e.text);
+  if (failed)
+    news->changed(news->ctx, plate);
+  news->saved(news->ctx);
+  return saved;
+}
+
+void lookup_collect(struct lookup *l, const struct lookup_news *news) {
   pthread_mutex_lock(&l->lock);
   struct answer *list = l->answers;
   l->answers = NULL;
@@ -198,18 +217,13 @@ void lookup_collect(struct lookup *l, lookup_changed_fn *changed, void *ctx) {
     struct answer *a = list;
     list = a->next;
     struct pending *p = &l->pending[a->tag % LOOKUP_PENDING_MAX];
-    struct err e;
-    bool saved = save(l, p->plate, a, &e);
-    if (!saved)
-      log_error("lookup", "an answer could not be saved: %s", e.text);
     if (a->status == POLICY_FAILED)
       log_warn("lookup", "failed: %s", a->err.text);
-    if (!saved || a->status == POLICY_FAILED) {
+    if (!settle(l, p->plate, a, news) || a->status == POLICY_FAILED) {
       int64_t ms = a->retry_after_ms > l->o.retry_ms ? a->retry_after_ms : l->o.retry_ms;
       pause_plate(l, p->plate, ms);
     }
     p->used = false;
-    changed(ctx, p->plate);
     free(a);
   }
 }

@@ -40,8 +40,15 @@ void lookup_set_ages(struct lookup *l, int64_t found_ttl_ms, int64_t unknown_ttl
 // at the earliest.
 void lookup_want(struct lookup *l, const char *plate);
 
+// What is done about a plate whose knowledge changed.
+struct lookup_news {
+  // In the transaction that saves the answer, so that both reach the disk at once (after it, when
+  // the answer could not be saved).
+  void (*changed)(void *ctx, const char *plate);
+  void (*saved)(void *ctx); // after it: the plate may be told of
+  void *ctx;
+};
 // Writes the answers that came into the store and tells each plate whose knowledge changed.
-typedef void lookup_changed_fn(void *ctx, const char *plate);
-void lookup_collect(struct lookup *l, lookup_changed_fn *changed, void *ctx);
+void lookup_collect(struct lookup *l, const struct lookup_news *news);
 
 #endif

@@ -307,6 +307,8 @@ void terminal_reload(struct terminal *t, const struct config *config) {
     log_error("config", "not taken over: %s", e.text);
     return;
   }
+  analysis_reload(t->analysis, &config->visit);
   log_info("config",
-           "log level, calendar and look-up ages are taken over; all else needs a restart");
+           "log level, calendar, look-up ages, zone, direction, gaps and thresholds of visits "
+           "are taken over; all else needs a restart");
 }

@@ -54,6 +54,8 @@ struct run {
   bool verbose;
   int width, height, frames, every;
   double fps, cpu_s, worst_ms;
+  int zone_points;
+  struct point zone[ZONE_POINTS_MAX];
   struct analyser_stats stats;
 };
 
@@ -114,6 +116,11 @@ static bool load_truth(struct run *r, const char *path, struct err *e) {
   r->fps = number(root, "fps", 25);
   size_t i;
   json_t *v;
+  json_array_foreach(json_object_get(root, "zone"), i, v) {
+    if (r->zone_points < ZONE_POINTS_MAX)
+      r->zone[r->zone_points++] = (struct point){(float)json_number_value(json_array_get(v, 0)),
+                                                 (float)json_number_value(json_array_get(v, 1))};
+  }
   json_array_foreach(json_object_get(root, "visits"), i, v) {
     if (r->cars == CARS_IN_CLIP_MAX)
       break;
@@ -181,6 +188,8 @@ static bool play(struct run *r, const char *clip, struct detector *d, struct rea
                  struct reader *second, const struct opinion_table *opinions, struct err *e) {
   struct analyser_config config;
   analyser_config_default(&config);
+  config.zone_points = r->zone_points;
+  memcpy(config.zone, r->zone, sizeof config.zone);
   struct analyser *a = NULL;
   size_t w = (size_t)r->width, h = (size_t)r->height, cw = (w + 1) / 2, ch = (h + 1) / 2;
   uint8_t *px = malloc(w * h + 2 * cw * ch);

@@ -78,6 +78,17 @@ void analyser_set_second(struct analyser *a, struct reader *second,
   visits_set_opinions(a->visits, opinions);
 }
 
+bool analyser_configure(struct analyser *a, const struct analyser_config *config, struct err *e) {
+  struct zone zone;
+  if (!zone_init(&zone, config->zone, config->zone_points, e))
+    return err_prefix(e, "analyser");
+  a->config = *config;
+  a->zone = zone;
+  motion_set_zone(a->motion, &zone);
+  visits_configure(a->visits, config);
+  return true;
+}
+
 bool analyser_seed(struct analyser *a, const struct analyser_seed *seeds, size_t n, struct err *e) {
   return visits_seed(a->visits, seeds, n, e);
 }
@@ -202,7 +213,8 @@ static bool look_at(struct analyser *a, const struct image_view *frame, int64_t 
   const int plates = visits_plates(a->visits, t_ns, plate, FOLLOW_MAX);
   bool lost = plates == 0;
   look->n = 0;
-  look->looked = plates > 0 || due;
+  // A car in view is looked at in every frame: everywhere, if it shows no plate to follow.
+  look->looked = plates > 0 || due || visits_car_seen(a->visits, t_ns);
   if (!look->looked)
     return true;
   if (!follow_plates(a, frame, plate, plates, &look->n, &lost, e))

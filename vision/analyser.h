@@ -65,6 +65,11 @@ void analyser_free(struct analyser *a); // NULL is fine
 // after the visit was told, at most once a frame; `opinions` (copied) weighs what it says.
 void analyser_set_second(struct analyser *a, struct reader *second,
                          const struct opinion_table *opinions);
+
+// Another configuration from the next frame on; visits and the background stay as they are, and
+// first_visit is not looked at. On failure (an impossible zone) the old one stays.
+BP_CHECK bool analyser_configure(struct analyser *a, const struct analyser_config *config,
+                                 struct err *e);
 BP_CHECK bool analyser_seed(struct analyser *a, const struct analyser_seed *seeds, size_t n,
                             struct err *e);
 

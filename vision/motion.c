@@ -55,13 +55,19 @@ bool motion_new(struct motion **out, const struct zone *zone, struct err *e) {
     free(m);
     return false;
   }
-  zone_mask(&m->zone, W, H, m->mask);
-  for (int i = 0; i < N; i++)
-    m->zone_cells += m->mask[i];
+  motion_set_zone(m, &m->zone);
   for (int i = 0; i <= 255 * LEVELS; i++)
     m->log[i] = BINS_E * logf(fmaxf(1.0f, (float)i) / LEVELS);
   *out = m;
   return true;
+}
+
+void motion_set_zone(struct motion *m, const struct zone *zone) {
+  m->zone = *zone;
+  m->zone_cells = 0;
+  zone_mask(&m->zone, W, H, m->mask);
+  for (int i = 0; i < N; i++)
+    m->zone_cells += m->mask[i];
 }
 
 void motion_free(struct motion *m) {

@@ -46,6 +46,9 @@ void motion_free(struct motion *m); // NULL is fine
 BP_CHECK bool motion_step(struct motion *m, const struct image_view *frame, int64_t t_ns,
                           struct motion_result *out, struct err *e);
 
+// Another zone from the next frame on; the background stays.
+void motion_set_zone(struct motion *m, const struct zone *zone);
+
 // Forgets the background (the camera was lost or turned).
 void motion_reset(struct motion *m);
 

@@ -27,6 +27,10 @@
 
 void tracker_init(struct tracker *tr, float direction_deg) {
   memset(tr, 0, sizeof *tr);
+  tracker_set_direction(tr, direction_deg);
+}
+
+void tracker_set_direction(struct tracker *tr, float direction_deg) {
   tr->in_x = cosf(direction_deg * PI / 180);
   tr->in_y = sinf(direction_deg * PI / 180);
 }

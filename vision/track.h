@@ -46,6 +46,9 @@ struct tracker {
 // direction_deg as analyser_config.in_direction_deg: 90 is downward.
 void tracker_init(struct tracker *tr, float direction_deg);
 
+// Another direction; ways gone so far are kept.
+void tracker_set_direction(struct tracker *tr, float direction_deg);
+
 // Gives each of the n reads of a frame to a track (a new one if none fits) and writes its index to
 // assigned[i]; -1: not looked at (more than TRACK_READS_MAX). Reads without text are followed by
 // place alone. Tracks whose index is in `keep` (bit mask) are not given up for want of room as long

@@ -34,6 +34,9 @@ struct visit_look {
 BP_CHECK bool visits_new(struct visits **out, const struct analyser_config *config, struct err *e);
 void visits_free(struct visits *v); // NULL is fine
 
+// See analyser_configure().
+void visits_configure(struct visits *v, const struct analyser_config *config);
+
 // See analyser_seed(). ERR_LIMIT: more than VISITS_RECENT_MAX.
 BP_CHECK bool visits_seed(struct visits *v, const struct analyser_seed *seeds, size_t n,
                           struct err *e);

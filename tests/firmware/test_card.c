@@ -105,6 +105,26 @@ static void the_card_is_the_contract_word_for_word(void **state) {
   free(text);
 }
 
+static void a_plate_just_asked_about_is_not_called_unknown(void **state) {
+  (void)state;
+  struct card_context ctx = context();
+  struct store_visit v = visit();
+  static const struct {
+    bool asks;
+    enum store_visit_phase phase;
+    const char *says;
+  } known[] = {{false, STORE_VISIT_OPEN, "unknown"},
+               {true, STORE_VISIT_OPEN, "pending"},
+               {true, STORE_VISIT_CLOSED, "unknown"}};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    ctx.asks = known[i].asks;
+    v.phase = known[i].phase;
+    json_t *card = compose(&ctx, &v, NULL, NULL);
+    assert_string_equal(text_at(card, "lookup", "state"), known[i].says);
+    json_decref(card);
+  }
+}
+
 static void nothing_known_is_null_and_not_absent(void **state) {
   (void)state;
   struct card_context ctx = context();
@@ -250,6 +270,7 @@ static void the_longest_texts_fit(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_card_is_the_contract_word_for_word),
+      cmocka_unit_test(a_plate_just_asked_about_is_not_called_unknown),
       cmocka_unit_test(nothing_known_is_null_and_not_absent),
       cmocka_unit_test(an_unsure_plate_is_checked_before_anything_is_said),
       cmocka_unit_test(a_clock_that_cannot_be_believed_gives_no_day_counts),

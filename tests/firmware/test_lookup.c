@@ -35,7 +35,7 @@ struct fixture {
   struct clock_sim *clock;
   struct lookup *lookup;
   sem_t answers;
-  int changed;
+  int changed, saved;
   int before; // requests that the gateway had seen
 };
 
@@ -101,7 +101,14 @@ static int teardown(void **state) {
 static void changed(void *ctx, const char *plate) {
   struct fixture *f = ctx;
   assert_true(plate[0] != '\0');
+  assert_int_equal(f->saved, f->changed); // told of after it is saved, not before
   f->changed++;
+}
+
+static void saved(void *ctx) {
+  struct fixture *f = ctx;
+  f->saved++;
+  assert_int_equal(f->saved, f->changed);
 }
 
 // Waits for one answer and lets it be written.
@@ -114,7 +121,8 @@ static void collect(struct fixture *f) {
     rc = sem_timedwait(&f->answers, &until);
   while (rc != 0 && errno == EINTR);
   assert_int_equal(rc, 0);
-  lookup_collect(f->lookup, changed, f);
+  const struct lookup_news news = {.changed = changed, .saved = saved, .ctx = f};
+  lookup_collect(f->lookup, &news);
 }
 
 static void pass(struct fixture *f, int64_t ms) {

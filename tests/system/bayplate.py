@@ -133,6 +133,11 @@ class Terminal:
         assert status in (200, 201), (status, data)
         self.csrf = json.loads(data).get("csrf")
 
+    def metric(self, name):
+        """Sum over all labels; 0 when there is none yet."""
+        _, text = self.request("GET", "/metrics")
+        return sum(float(v) for v in re.findall(rf"(?m)^{name}(?:{{[^}}]*}})? (\S+)$", text.decode()))
+
     def history(self):
         cards, before = [], None
         while True:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import threading
@@ -216,8 +217,24 @@ def a_camera_that_is_away_is_shown_offline(folder):
         terminal.stop()
 
 
+def another_zone_is_taken_over_by_sighup(folder):
+    path, _ = bp.clip(folder, "zone", "--seconds", "12")
+    corner = "\nloop = yes\nzone = 0.9,0 1,0 1,0.1 0.9,0.1"
+    terminal = bp.Terminal(folder, path, extra=corner)
+    try:
+        terminal.sign_up()
+        bp.until("the clip was played", lambda: terminal.metric("bayplate_camera_frames_total") > 320)
+        assert not terminal.history(), "a car outside the zone is a visit"
+        terminal.config.write_text(terminal.config.read_text().replace(corner, "\nloop = yes"))
+        terminal.process.send_signal(signal.SIGHUP)
+        bp.until("a car is seen in the new zone", terminal.history)
+    finally:
+        terminal.stop()
+
+
 if __name__ == "__main__":
     bp.run(check_config_lists_every_error, a_damaged_model_is_told_at_once, a_damaged_database_is_set_aside,
-           a_camera_that_is_away_is_shown_offline, cars_arrive_with_plate_owner_and_policies,
+           a_camera_that_is_away_is_shown_offline, another_zone_is_taken_over_by_sighup,
+           cars_arrive_with_plate_owner_and_policies,
            the_service_port_asks_the_terminal,
            a_car_that_is_still_there_after_a_power_cut_keeps_its_visit, nothing_acknowledged_is_lost_by_sigkill)

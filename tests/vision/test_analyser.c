@@ -289,6 +289,46 @@ static void plates_outside_the_zone_or_too_small_are_nothing(void **state) {
   finish(&w);
 }
 
+static void a_sign_is_seldom_read_and_never_followed(void **state) {
+  (void)state;
+  struct world w = start(NULL);
+  stage.plate = true, stage.x = 160, stage.y = 120, stage.w = 25;
+  stage.text = "";
+  run(&w, 100);
+  int follows = stage.follows, reads = stage.reads;
+  run(&w, 250); // ten seconds
+  assert_int_equal(stage.follows, follows);
+  assert_in_range(stage.reads - reads, 4, 11);
+  assert_int_equal(w.opened, 0);
+  finish(&w);
+}
+
+static void another_zone_is_taken_over(void **state) {
+  (void)state;
+  struct analyser_config c;
+  struct err e;
+  analyser_config_default(&c);
+  c.zone_points = 4;
+  c.zone[0] = (struct point){0.6f, 0};
+  c.zone[1] = (struct point){1, 0};
+  c.zone[2] = (struct point){1, 1};
+  c.zone[3] = (struct point){0.6f, 1};
+  struct world w = start(&c);
+  run(&w, 25);
+  arrive(&w); // left of the zone
+  stage.plate = false;
+  run(&w, 100);
+  assert_int_equal(w.opened, 0);
+  c.zone_points = 2;
+  assert_false(analyser_configure(w.a, &c, &e));
+  assert_int_equal(e.code, ERR_ARG);
+  c.zone_points = 0;
+  assert_true(analyser_configure(w.a, &c, &e));
+  arrive(&w);
+  assert_int_equal(w.opened, 1);
+  finish(&w);
+}
+
 static void faults_are_told(void **state) {
   (void)state;
   struct world w = start(NULL);
@@ -337,6 +377,8 @@ int main(void) {
       cmocka_unit_test(a_car_that_stands_there_at_the_start_is_found),
       cmocka_unit_test(a_lost_camera_replays_nothing),
       cmocka_unit_test(plates_outside_the_zone_or_too_small_are_nothing),
+      cmocka_unit_test(a_sign_is_seldom_read_and_never_followed),
+      cmocka_unit_test(another_zone_is_taken_over),
       cmocka_unit_test(faults_are_told),
       cmocka_unit_test(frames_take_no_memory),
   };

@@ -570,6 +570,60 @@ static void a_changed_text_is_asked_about_again_but_not_for_ever(void **state) {
   finish(&w);
 }
 
+// It stood there when the terminal began, as part of the background; its plate says nothing clear.
+static void a_car_that_stood_there_is_a_visit_when_it_leaves(void **state) {
+  (void)state;
+  struct world w = start();
+  static const char *const seen[] = {"粤A12345", "豫B67890", "", "川C24680"};
+  for (int i = 0; i < 75; i++) {
+    struct plate_read r = world_read(seen[i % 4], 0.2f, 640, 500, 110);
+    frame(&w, &r, 1, NULL);
+  }
+  assert_int_equal(w.n, 0);
+  for (int i = 0; i < 12; i++)
+    show(&w, seen[i % 4], 0.1f, 640, 500 + 6 * (float)i, 110, 0.5f);
+  assert_int_equal(count(&w, VISIT_OPENED), 1);
+  assert_int_equal(nth(&w, VISIT_OPENED, 0)->certainty, VISIT_UNREAD);
+  empty(&w, 4);
+  assert_int_equal(count(&w, VISIT_CLOSED), 1);
+  finish(&w);
+}
+
+// What is read from afar is not shown while better views are still to come.
+static void a_coming_car_is_shown_by_good_reads_only(void **state) {
+  (void)state;
+  struct world w = start();
+  for (int i = 0; i < 6; i++)
+    show(&w, "豫A12845", 0.35f, 640, 300 + 8 * (float)i, 40 + 2 * (float)i, 0.5f);
+  assert_int_equal(w.n, 0);
+  for (int i = 6; i < 12; i++)
+    show(&w, "粤A12345", 0.95f, 640, 300 + 8 * (float)i, 40 + 2 * (float)i, 0.5f);
+  assert_int_equal(count(&w, VISIT_OPENED), 1);
+  assert_string_equal(nth(&w, VISIT_OPENED, 0)->best.text, "粤A12345");
+  finish(&w);
+}
+
+// By the first frame whose own read is the text, trusted alone; the very first text was another.
+static void the_first_readable_frame_is_known(void **state) {
+  (void)state;
+  struct world w = start();
+  const int64_t begin = w.t;
+  static const float sure[] = {0.5f, 0.7f, 0.85f, 0.93f, 0.97f, 0.97f, 0.98f};
+  for (int i = 0; i < 7; i++) {
+    struct plate_read r = world_read(i == 0 ? "粤A12346" : "粤A12345", sure[i], 640,
+                                     300 + 10 * (float)i, 60 + 5 * (float)i);
+    r.t_ns = w.t;
+    struct motion_result m = stir(640, 300 + 10 * (float)i, 60 + 5 * (float)i, 0.5f);
+    frame(&w, &r, 1, &m);
+  }
+  assert_true(w.n > 0);
+  empty(&w, 4);
+  assert_string_equal(last(&w)->best.text, "粤A12345");
+  assert_int_equal(last(&w)->first_read_ns, begin);
+  assert_int_equal(last(&w)->readable_ns, begin + 3 * FRAME_NS);
+  finish(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_car_is_one_visit),
@@ -596,6 +650,9 @@ int main(void) {
       cmocka_unit_test(the_second_reader_is_asked_after_the_card_about_its_crop),
       cmocka_unit_test(agreement_raises_and_disagreement_lowers),
       cmocka_unit_test(a_changed_text_is_asked_about_again_but_not_for_ever),
+      cmocka_unit_test(a_car_that_stood_there_is_a_visit_when_it_leaves),
+      cmocka_unit_test(a_coming_car_is_shown_by_good_reads_only),
+      cmocka_unit_test(the_first_readable_frame_is_known),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
