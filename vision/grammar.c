@@ -30,15 +30,16 @@ struct pattern {
 static const struct pattern patterns[] = {
     {PLATE_BLUE, 3, "pLsssss"},         {PLATE_GREEN, 1, "pLesdddd"},
     {PLATE_GREEN_LARGE, 0, "pLddddde"}, {PLATE_YELLOW, 3, "pLsssss"},
-    {PLATE_YELLOW, 3, "pLssss学"},      {PLATE_YELLOW2, 3, "pLsssss"},
+    {PLATE_YELLOW, 3, "pLssss学"},      {PLATE_YELLOW, 3, "pLssss挂"},
+    {PLATE_YELLOW2, 3, "pLsssss"},      {PLATE_YELLOW2, 3, "pLssss学"},
     {PLATE_YELLOW2, 3, "pLssss挂"},     {PLATE_WHITE, 3, "pLssss警"},
     {PLATE_WHITE, 0, "pXdddd应急"},     {PLATE_WHITE, 0, "pSdddd应急"},
-    {PLATE_WHITE, 1, "WJpdddds"},       {PLATE_WHITE, 0, "WJddddd"},
+    {PLATE_WHITE, 1, "WJpdddds"},       {PLATE_WHITE, 1, "WJdddds"},
     {PLATE_WHITE, 0, "mLddddd"},        {PLATE_WHITE2, 1, "WJpdddds"},
-    {PLATE_WHITE2, 0, "mLddddd"},       {PLATE_BLACK, 0, "使dddddd"},
-    {PLATE_BLACK, 0, "dddddd使"},       {PLATE_BLACK, 0, "pLdddd领"},
-    {PLATE_BLACK, 3, "粤Zssss港"},      {PLATE_BLACK, 3, "粤Zssss澳"},
-    {PLATE_BLACK, 3, "pLsssss"},
+    {PLATE_WHITE2, 1, "WJdddds"},       {PLATE_WHITE2, 0, "mLddddd"},
+    {PLATE_BLACK, 0, "使dddddd"},       {PLATE_BLACK, 0, "dddddd使"},
+    {PLATE_BLACK, 0, "pLdddd领"},       {PLATE_BLACK, 3, "粤Zssss港"},
+    {PLATE_BLACK, 3, "粤Zssss澳"},      {PLATE_BLACK, 3, "pLsssss"},
 };
 #define PATTERNS ((int)(sizeof patterns / sizeof *patterns))
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -24,12 +25,31 @@ static void every_type_accepts_its_plates(void **state) {
       {PLATE_WHITE, "WJ粤1234X"},       {PLATE_WHITE, "VA12345"},
       {PLATE_WHITE2, "KB00001"},        {PLATE_BLACK, "使123456"},
       {PLATE_BLACK, "123456使"},        {PLATE_BLACK, "沪A1234领"},
-      {PLATE_BLACK, "粤Z1A23港"},       {PLATE_BLACK, "粤ZH123澳"},
+      {PLATE_YELLOW, "鲁B1234挂"},      {PLATE_YELLOW2, "皖A1234学"},
+      {PLATE_WHITE, "WJ00123"},         {PLATE_WHITE, "WJ0012X"},
+      {PLATE_WHITE2, "WJ京1234X"},      {PLATE_WHITE2, "WJ0012X"},
+      {PLATE_BLUE, "京AA123B"},         {PLATE_BLACK, "粤Z1A23港"},
+      {PLATE_BLACK, "粤ZH123澳"},
   };
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     assert_true(grammar_valid(good[i].type, good[i].text));
     assert_true(grammar_valid(PLATE_UNKNOWN, good[i].text));
     assert_true(grammar_types(good[i].text) >> good[i].type & 1);
+  }
+}
+
+static void energy_letters_stand_in_both_places(void **state) {
+  (void)state;
+  for (const char *e = "ABCDEFGHJK"; *e; e++) {
+    char text[PLATE_TEXT_MAX];
+    (void)snprintf(text, sizeof text, "粤B%c12345", *e);
+    assert_true(grammar_valid(PLATE_GREEN, text));
+    assert_false(grammar_valid(PLATE_GREEN_LARGE, text));
+    (void)snprintf(text, sizeof text, "粤B%cA1234", *e);
+    assert_true(grammar_valid(PLATE_GREEN, text));
+    (void)snprintf(text, sizeof text, "粤B12345%c", *e);
+    assert_true(grammar_valid(PLATE_GREEN_LARGE, text));
+    assert_false(grammar_valid(PLATE_GREEN, text));
   }
 }
 
@@ -94,6 +114,20 @@ static void typed_input_is_understood(void **state) {
   }
 }
 
+static void cleaning_keeps_what_stands_there(void **state) {
+  (void)state;
+  static const char *const t[][2] = {
+      {"粤O·12345", "粤O12345"}, {" 粤ａ•１２３４５\t", "粤A12345"}, {"日A-1", "日A1"}, {"", ""}};
+  char out[PLATE_TEXT_MAX];
+  for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+    assert_true(grammar_clean(t[i][0], out));
+    assert_string_equal(out, t[i][1]);
+  }
+  assert_false(grammar_clean("京京京京京京京京京京京", out));
+  assert_string_equal(out, "");
+  assert_true(grammar_clean("\xE7\xB2", out)); // a character cut off stays what it is
+}
+
 static void long_input_is_bounded(void **state) {
   (void)state;
   char typed[4096], out[PLATE_TEXT_MAX];
@@ -145,9 +179,11 @@ static void symbols_split_and_join(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_type_accepts_its_plates),
+      cmocka_unit_test(energy_letters_stand_in_both_places),
       cmocka_unit_test(impossible_texts_are_refused),
       cmocka_unit_test(next_symbols_follow_the_position),
       cmocka_unit_test(typed_input_is_understood),
+      cmocka_unit_test(cleaning_keeps_what_stands_there),
       cmocka_unit_test(long_input_is_bounded),
       cmocka_unit_test(display_has_its_dot),
       cmocka_unit_test(symbols_split_and_join),
