@@ -23,6 +23,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/v1/visits", false, api_visits_get},
     {HTTP_GET, "/api/v1/status", false, api_status_get},
     {HTTP_GET, "/api/v1/evidence/", true, api_evidence_get},
+    {HTTP_POST, "/api/v1/corrections", false, api_corrections_post},
 };
 
 bool api_sees_customers(enum auth_role role) {

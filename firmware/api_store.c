@@ -178,3 +178,27 @@ bool api_store_evidence(void *ctx, uint64_t visit, void **jpeg, size_t *len, str
   }
   return evidence_read(s->evidence, v.evidence, jpeg, len, e);
 }
+
+bool api_store_correct(void *ctx, uint64_t visit, const char *plate, struct err *e) {
+  struct api_store *s = ctx;
+  struct store_visit v;
+  void *jpeg = NULL;
+  size_t len = 0;
+  if (!s->corrections) {
+    return err_set(e, ERR_NOT_FOUND, "corrections are not kept here");
+  }
+  if (!store_visit_get(s->reader, visit, &v, e) || !api_store_evidence(s, visit, &jpeg, &len, e)) {
+    return false;
+  }
+  const struct correction c = {.visit = visit,
+                               .plate = plate,
+                               .type = v.type,
+                               .read = v.text,
+                               .confidence = v.confidence,
+                               .wall_ms = clock_wall_ns(s->clock) / CLOCK_NS_PER_MS,
+                               .jpeg = jpeg,
+                               .len = len};
+  const bool ok = corrections_put(s->corrections, &c, e);
+  free(jpeg);
+  return ok;
+}

@@ -5,6 +5,7 @@
 
 #include "firmware/api.h"
 #include "firmware/card.h"
+#include "firmware/corrections.h"
 #include "firmware/evidence.h"
 
 #define API_STORE_OPEN 60   // cars at hand on the board at most
@@ -13,6 +14,8 @@
 struct api_store {
   struct store *reader;                                      // used only by api: store_open_reader
   struct evidence *evidence;                                 // NULL: none
+  struct corrections *corrections;                           // NULL: none
+  const struct bp_clock *clock;                              // when corrections were made
   void (*card_context)(void *ctx, struct card_context *out); // arrivals_card_context
   void *ctx;
 };
@@ -25,5 +28,6 @@ BP_CHECK bool api_store_replay(void *s, uint64_t since,
                                bool (*emit)(void *to, uint64_t rev, const char *json), void *to,
                                struct err *e);
 BP_CHECK bool api_store_evidence(void *s, uint64_t visit, void **jpeg, size_t *len, struct err *e);
+BP_CHECK bool api_store_correct(void *s, uint64_t visit, const char *plate, struct err *e);
 
 #endif

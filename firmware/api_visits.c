@@ -2,6 +2,8 @@
 // Cards, history and evidence.
 #include "firmware/api_internal.h"
 
+#include "vision/grammar.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,4 +92,34 @@ void api_evidence_get(void *ctx, const struct http_request *q, struct http_respo
   } else {
     api_send_error(r, &e);
   }
+}
+
+// {"visit":"9","plate":"粤A12345"}: what stands on the plate, by a person who looked.
+void api_corrections_post(void *ctx, const struct http_request *q, struct http_response *r) {
+  struct api *a = ctx;
+  struct auth_person p;
+  struct err e;
+  uint64_t id = 0;
+  char plate[PLATE_TEXT_MAX];
+  if (!api_person_write(a, q, r, &p)) {
+    return;
+  }
+  json_t *body = api_body(q, r);
+  if (!body) {
+    return;
+  }
+  if (!api_sees_customers(p.role)) {
+    http_response_error(r, 403, "correcting plates is for those who see customers");
+  } else if (!a->o.deps.correct) {
+    http_response_error(r, 404, "corrections are not kept here");
+  } else if (!parse_number(api_text(body, "visit"), &id)) {
+    http_response_error(r, 400, "visit: its number as text");
+  } else if (!grammar_normalise(api_text(body, "plate"), plate)) {
+    http_response_error(r, 400, "plate: not a plate");
+  } else if (a->o.deps.correct(a->o.deps.ctx, id, plate, &e)) {
+    api_send(r, 200, json_pack("{s:s}", "plate", plate));
+  } else {
+    api_send_error(r, &e);
+  }
+  json_decref(body);
 }

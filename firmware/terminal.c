@@ -33,6 +33,7 @@ struct terminal {
   const struct bp_clock *clock;
   struct store *store, *reader; // reader: for the pages
   struct evidence *evidence;
+  struct corrections *corrections;
   struct camera_feed *feed;
   struct arrivals *arrivals;
   struct analysis *analysis;
@@ -98,6 +99,10 @@ static bool tell_evidence(void *ctx, uint64_t visit, void **jpeg, size_t *len, s
   return api_store_evidence(&((struct terminal *)ctx)->pages, visit, jpeg, len, e);
 }
 
+static bool keep_correction(void *ctx, uint64_t visit, const char *plate, struct err *e) {
+  return api_store_correct(&((struct terminal *)ctx)->pages, visit, plate, e);
+}
+
 static bool tell_status(void *ctx, char **json, struct err *e) {
   return status_json(&((struct terminal *)ctx)->status, json, e);
 }
@@ -134,7 +139,9 @@ static bool open_store(struct terminal *t, struct err *e) {
     log_error("store", "%s", st.text);
   if (st.set_aside[0])
     log_error("store", "the database was damaged; it was set aside as %s", st.set_aside);
-  return evidence_open(&t->evidence, &eo, e) || err_prefix(e, "evidence");
+  (void)snprintf(path, sizeof path, "%s/corrections", dir);
+  return (evidence_open(&t->evidence, &eo, e) || err_prefix(e, "evidence")) &&
+         corrections_open(&t->corrections, path, CORRECTIONS_MAX, e);
 }
 
 static bool start_camera(struct terminal *t, struct err *e) {
@@ -165,8 +172,12 @@ static bool start_arrivals(struct terminal *t, struct err *e) {
 
 static bool start_page(struct terminal *t, struct err *e) {
   const struct auth_options ao = {.clock = t->clock, .ops = &auth_on_store, .store = t->store};
-  t->pages = (struct api_store){
-      .reader = t->reader, .evidence = t->evidence, .card_context = tell_card_context, .ctx = t};
+  t->pages = (struct api_store){.reader = t->reader,
+                                .evidence = t->evidence,
+                                .corrections = t->corrections,
+                                .clock = t->clock,
+                                .card_context = tell_card_context,
+                                .ctx = t};
   struct api_options o = {.clock = t->clock,
                           .deps = {.ctx = t,
                                    .cards_json = tell_cards,
@@ -174,7 +185,8 @@ static bool start_page(struct terminal *t, struct err *e) {
                                    .replay = tell_again,
                                    .evidence = tell_evidence,
                                    .status_json = tell_status,
-                                   .health_json = tell_health},
+                                   .health_json = tell_health,
+                                   .correct = keep_correction},
                           .address = t->config.http.address,
                           .port = t->config.http.port,
                           .tls_cert = t->config.http.tls_cert,
@@ -284,6 +296,7 @@ void terminal_free(struct terminal *t) {
   auth_free(t->auth);
   camera_feed_free(t->feed);
   evidence_free(t->evidence);
+  corrections_free(t->corrections);
   store_close(t->reader);
   store_close(t->store);
   free(t);

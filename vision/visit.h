@@ -14,7 +14,9 @@
 #include <stdint.h>
 
 #define VISITS_RECENT_MAX                                                                          \
-  256 // visits that a car may come back to; the oldest closed one is forgotten
+  256                     // visits that a car may come back to; the oldest closed one is forgotten
+#define VISIT_CROP_X 0.2f // of the plate's width and height, around it on each side in its crop
+#define VISIT_CROP_Y 0.4f
 #define EVIDENCE_WIDTH_MAX 320 // pixels of a plate's crop
 #define EVIDENCE_HEIGHT_MAX 160
 #define EVIDENCE_CAR_MAX 640 // longest side of the crop of a car that could not be read

@@ -39,7 +39,7 @@ void visit_keep_crop(struct visits *v, int track, const struct plate_read *read,
     return;
   float x0, y0, x1, y1;
   quad_bounds(&read->quad, &x0, &y0, &x1, &y1);
-  float mx = 0.2f * (x1 - x0), my = 0.4f * (y1 - y0);
+  float mx = VISIT_CROP_X * (x1 - x0), my = VISIT_CROP_Y * (y1 - y0);
   struct crop_box box = {x0 - mx, y0 - my, x1 + mx, y1 + my};
   if (!crop_bgr(look->frame, box, EVIDENCE_WIDTH_MAX, EVIDENCE_HEIGHT_MAX, to->pixels,
                 PLATE_CROP_BYTES, &to->crop))

@@ -80,6 +80,15 @@ static bool health_json(void *ctx, bool *ok, char **json, struct err *e) {
   return give(json, healthy ? "{\"ok\":true}" : "{\"ok\":false}", e);
 }
 
+static bool correct(void *ctx, uint64_t visit, const char *plate, struct err *e) {
+  (void)ctx;
+  if (visit != 9) {
+    return err_set(e, ERR_NOT_FOUND, "no such visit");
+  }
+  snprintf(asked, sizeof asked, "corrected %s", plate);
+  return true;
+}
+
 static void show_code(void *ctx, const char *c) {
   (void)ctx;
   snprintf(code, sizeof code, "%s", c);
@@ -97,7 +106,7 @@ static int start(void **state) {
                             .show_code = show_code};
   struct api_options o = {
       .clock = clock_sim_clock(sim),
-      .deps = {NULL, cards_json, history_json, replay, evidence, status_json, health_json},
+      .deps = {NULL, cards_json, history_json, replay, evidence, status_json, health_json, correct},
       .address = "127.0.0.1",
       .shop_name = "店",
       .newest_rev = 7};
@@ -214,6 +223,26 @@ static void a_manager_sees_all_and_adds_people(void **state) {
       ask("POST", "/api/v1/people", "", "{\"name\":\"c\",\"role\":\"king\",\"pin\":\"1\"}"), 400);
 }
 
+static void a_correction_is_kept(void **state) {
+  (void)state;
+  assert_int_equal(ask("POST", "/api/v1/corrections", "", "{}"), 401);
+  sign_up("advisor");
+  static const struct {
+    const char *body;
+    int status;
+  } t[] = {{"{\"visit\":\"9\",\"plate\":\" 粤b·12345\"}", 200},
+           {"{\"visit\":\"8\",\"plate\":\"粤B12345\"}", 404},
+           {"{\"visit\":\"9x\",\"plate\":\"粤B12345\"}", 400},
+           {"{\"visit\":9,\"plate\":\"粤B12345\"}", 400},
+           {"{\"visit\":\"9\",\"plate\":\"粤B1234\"}", 400},
+           {"{\"visit\":\"9\"}", 400}};
+  for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+    assert_int_equal(ask("POST", "/api/v1/corrections", "", t[i].body), t[i].status);
+  assert_string_equal(asked, "corrected 粤B12345");
+  *strstr(headers, "X-CSRF-Token") = '\0';
+  assert_int_equal(ask("POST", "/api/v1/corrections", "", t[0].body), 403);
+}
+
 static void a_technician_sees_no_customer(void **state) {
   (void)state;
   sign_up("technician");
@@ -230,6 +259,8 @@ static void a_technician_sees_no_customer(void **state) {
   }
   assert_int_equal(ask("GET", "/api/v1/visits?q=12345", "", NULL), 403);
   assert_int_equal(ask("GET", "/api/v1/evidence/9", "", NULL), 403);
+  assert_int_equal(
+      ask("POST", "/api/v1/corrections", "", "{\"visit\":\"9\",\"plate\":\"粤B12345\"}"), 403);
   assert_int_equal(ask("POST", "/api/v1/people", "",
                        "{\"name\":\"m\",\"role\":\"manager\",\"pin\":\"" PIN "\"}"),
                    403);
@@ -332,6 +363,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(the_page_is_served_to_all, start, stop),
       cmocka_unit_test_setup_teardown(health_and_metrics, start, stop),
       cmocka_unit_test_setup_teardown(a_manager_sees_all_and_adds_people, start, stop),
+      cmocka_unit_test_setup_teardown(a_correction_is_kept, start, stop),
       cmocka_unit_test_setup_teardown(a_technician_sees_no_customer, start, stop),
       cmocka_unit_test_setup_teardown(other_sites_cannot_act, start, stop),
       cmocka_unit_test_setup_teardown(malformed_bodies, start, stop),

@@ -37,7 +37,7 @@ class Scenes(detector_data.Source):
         super().__init__(shared, seed, held=True)
         self.drawn, self.video = [], []  # the film's own plates have no labels
         self.whole = self.scenes
-        self.erased = [(detector_data.levels(erase(levels[0], q)), q) for levels, q in self.scenes]
+        self.erased = [(detector_data.levels(erase(s[0][0], s[1])), *s[1:]) for s in self.scenes]
 
     def view(self, w, h, plate_w, free):  # what lies behind has no plate of its own
         self.scenes = self.erased if free else self.whole
