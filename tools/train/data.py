@@ -36,6 +36,11 @@ def held_out(plate):
     return int(hashlib.sha1(plate.encode()).hexdigest()[:8], 16) % 100 < 15
 
 
+def sites(shared):
+    """Corrections brought from terminals: each one's folder `corrections` as plates/site_NAME."""
+    return sorted(n for n in os.listdir(os.path.join(shared, "plates")) if n.startswith("site_"))
+
+
 def rows(shared, name):
     folder = os.path.join(shared, "plates", name)
     with open(os.path.join(folder, "labels.csv"), encoding="utf-8") as f:
@@ -61,10 +66,10 @@ def real(shared):
     scenes = [(p, r) for p, r in rows(shared, "easypr_scenes")]
     test_texts = {r["plate"] for _, r in scenes}
     train, val, test = [], [], []
-    for name in SETS:
+    for name in SETS + sites(shared):
         for p, r in rows(shared, name):
-            if r["plate"] in test_texts:
-                continue
+            if r["plate"] in test_texts or (name.startswith("site_") and not r.get("x0")):
+                continue  # a site's crop without a box shows a car, not a plate
             if any(c not in INDEX for c in r["plate"]):
                 print(f"left out, unknown symbol: {p}")
                 continue
