@@ -6,4 +6,7 @@
 // To be called before anything of lwIP.
 void lwip_clock_speed(unsigned factor);
 
+// Fuzzing only: from the first call on the clock stands still at `ms`.
+void lwip_clock_stand(unsigned ms);
+
 #endif

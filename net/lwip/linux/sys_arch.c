@@ -32,6 +32,8 @@ struct sys_mbox {
 
 static unsigned speed = 1;
 static struct timespec start; // lwIP's time zero
+static bool stands;
+static u32_t stands_at;
 
 // A call on a lock or condition of our own cannot fail unless memory is damaged.
 static void must(int rc) {
@@ -82,7 +84,14 @@ void lwip_clock_speed(unsigned factor) {
   speed = factor < 1 ? 1 : factor > 100 ? 100 : factor;
 }
 
+void lwip_clock_stand(unsigned ms) {
+  stands = true;
+  stands_at = ms;
+}
+
 u32_t sys_now(void) {
+  if (stands)
+    return stands_at;
   struct timespec t;
   (void)clock_gettime(CLOCK_MONOTONIC, &t);
   int64_t ms = (int64_t)(t.tv_sec - start.tv_sec) * 1000 + (t.tv_nsec - start.tv_nsec) / 1000000;
