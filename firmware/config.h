@@ -55,6 +55,7 @@ struct config {
   struct calendar_config calendar;
   struct {
     char socket[CONFIG_PATH_MAX]; // for bayplate-port; empty: none
+    char group[CONFIG_TEXT_MAX];  // that may use it; empty: bayplated's own
   } service;
 };
 

@@ -4,6 +4,7 @@
 #include "board/log.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -96,7 +97,19 @@ static void *run(void *arg) {
   }
 }
 
-static bool listen_at(struct device_socket *s, const char *path, struct err *e) {
+static bool give_to(const char *path, const char *group, struct err *e) {
+  if (group[0] == '\0')
+    return true;
+  char buf[4096];
+  struct group entry, *found = NULL;
+  int rc = getgrnam_r(group, &entry, buf, sizeof buf, &found);
+  if (rc != 0 || !found)
+    return err_set(e, ERR_NOT_FOUND, "there is no group %s", group);
+  return chown(path, (uid_t)-1, found->gr_gid) == 0 ||
+         err_errno(e, errno, "%s cannot be given to group %s", path, group);
+}
+
+static bool listen_at(struct device_socket *s, const char *path, const char *group, struct err *e) {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
   struct stat st;
   size_t n = strlen(path);
@@ -108,7 +121,11 @@ static bool listen_at(struct device_socket *s, const char *path, struct err *e) 
     return err_set(e, ERR_IO, "%s is there and cannot be replaced", path);
   s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (s->fd < 0 || bind(s->fd, (const struct sockaddr *)&at, sizeof at) != 0 ||
-      chmod(path, 0660) != 0 || listen(s->fd, 4) != 0)
+      chmod(path, 0660) != 0)
+    return err_errno(e, errno, "%s", path);
+  if (!give_to(path, group, e))
+    return false;
+  if (listen(s->fd, 4) != 0)
     return err_errno(e, errno, "%s", path);
   s->stop = eventfd(0, EFD_CLOEXEC);
   return s->stop >= 0 || err_errno(e, errno, "eventfd");
@@ -124,7 +141,7 @@ static void release(struct device_socket *s) {
   free(s);
 }
 
-bool device_socket_new(struct device_socket **out, const char *path,
+bool device_socket_new(struct device_socket **out, const char *path, const char *group,
                        const struct device_socket_ops *ops, void *ctx, struct err *e) {
   struct device_socket *s = calloc(1, sizeof *s);
   if (!s)
@@ -132,7 +149,7 @@ bool device_socket_new(struct device_socket **out, const char *path,
   s->ops = ops;
   s->ctx = ctx;
   s->fd = s->stop = -1;
-  if (!listen_at(s, path, e)) {
+  if (!listen_at(s, path, group, e)) {
     release(s);
     return false;
   }

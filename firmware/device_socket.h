@@ -22,8 +22,9 @@ struct device_socket_ops {
 struct device_socket;
 
 // Listens at `path` (mode 0660; a socket left there by an earlier run is replaced, anything else is
-// not: ERR_IO) and answers one peer at a time on a thread of its own.
-BP_CHECK bool device_socket_new(struct device_socket **out, const char *path,
+// not: ERR_IO) and answers one peer at a time on a thread of its own. `group` may use it, too; "":
+// the process's own. ERR_NOT_FOUND: no such group.
+BP_CHECK bool device_socket_new(struct device_socket **out, const char *path, const char *group,
                                 const struct device_socket_ops *ops, void *ctx, struct err *e);
 void device_socket_free(struct device_socket *s); // waits for the answer in hand. NULL is fine
 

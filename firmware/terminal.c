@@ -226,7 +226,8 @@ static bool device_snapshot(void *ctx, uint8_t **bytes, size_t *len, struct err 
 static bool start_socket(struct terminal *t, struct err *e) {
   static const struct device_socket_ops ops = {device_state, device_logs, device_snapshot};
   return t->config.service.socket[0] == '\0' ||
-         device_socket_new(&t->socket, t->config.service.socket, &ops, t, e) ||
+         device_socket_new(&t->socket, t->config.service.socket, t->config.service.group, &ops, t,
+                           e) ||
          err_prefix(e, "service.socket");
 }
 

@@ -7,6 +7,7 @@
 #include "firmware/port/port_device.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +69,7 @@ static int set_up(void **state) {
   (void)snprintf(w->dir, sizeof w->dir, "/tmp/bayplate-socket-XXXXXX");
   assert_non_null(mkdtemp(w->dir));
   (void)snprintf(w->path, sizeof w->path, "%s/device.sock", w->dir);
-  assert_true(device_socket_new(&w->s, w->path, &ops, "{\"ok\":true}", &e));
+  assert_true(device_socket_new(&w->s, w->path, "", &ops, "{\"ok\":true}", &e));
   *state = w;
   return 0;
 }
@@ -133,12 +134,27 @@ static void an_old_socket_is_replaced_a_file_is_not(void **state) {
   struct stat st;
   assert_int_equal(stat(w->path, &st), 0);
   assert_int_equal(st.st_mode & 0777, 0660);
-  assert_true(device_socket_new(&again, w->path, &ops, "", &e));
+  assert_true(device_socket_new(&again, w->path, "", &ops, "", &e));
   device_socket_free(again);
   int fd = open(w->path, O_WRONLY | O_CREAT, 0600);
   assert_true(fd >= 0 && close(fd) == 0);
-  assert_false(device_socket_new(&again, w->path, &ops, "", &e));
+  assert_false(device_socket_new(&again, w->path, "", &ops, "", &e));
   assert_int_equal(e.code, ERR_IO);
+}
+
+static void a_group_may_use_it(void **state) {
+  struct world *w = *state;
+  struct err e;
+  struct device_socket *s = NULL;
+  struct stat st;
+  assert_false(device_socket_new(&s, w->path, "no-such-group", &ops, "", &e));
+  assert_int_equal(e.code, ERR_NOT_FOUND);
+  struct group *own = getgrgid(getegid()); // always allowed
+  assert_non_null(own);
+  assert_true(device_socket_new(&s, w->path, own->gr_name, &ops, "", &e));
+  assert_int_equal(stat(w->path, &st), 0);
+  assert_int_equal(st.st_gid, own->gr_gid);
+  device_socket_free(s);
 }
 
 static void a_terminal_that_is_away_is_told(void **state) {
@@ -208,6 +224,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(questions_are_answered),
       TEST(rude_peers_do_no_harm),
+      TEST(a_group_may_use_it),
       TEST(an_old_socket_is_replaced_a_file_is_not),
       cmocka_unit_test(a_terminal_that_is_away_is_told),
       cmocka_unit_test(a_picture_is_the_next_one_scaled),
