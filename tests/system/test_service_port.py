@@ -459,9 +459,76 @@ class Test(unittest.TestCase):
         url = f"{self.base()}/v1/upload?sha256={hashlib.sha256(data).hexdigest()}"
         self.assertEqual(w.curl(url, "-T", str(w.dir / "bundle"))[0], 201)
 
-    def test_15_it_stops_cleanly(self):
+    def test_15_a_flood_leaves_it_standing(self):
+        """Bounds are for the worst neighbour: it may be slow afterwards, it must not be gone."""
+        w = self.world
+        with inside(w.lap):
+            flood = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            peers = [socket.socket() for _ in range(40)]
+        for _ in range(300):  # each would take a timer of lwIP's own TFTP server
+            flood.sendto(b"\0\1missing\0octet\0", (DEVICE, 69))
+            flood.sendto(b"\0", (DEVICE, 69))
+        for peer in peers:  # heads that never end
+            peer.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                peer.connect((DEVICE, 80))
+        with Raw(w) as raw:
+            for n in range(2000):
+                kind = (b"\x08\x00", b"\x08\x06", b"\x86\xdd")[n % 3]
+                with contextlib.suppress(OSError):  # the queue is full
+                    raw.s.send(b"\xff" * 6 + LAPTOP_MAC + kind + os.urandom(n % 1400 + 46))
+        for peer in peers:
+            with contextlib.suppress(OSError):
+                peer.send(b"GET /v1/identity HTTP/1.1\r\nX: ")
+        for peer in peers[20:]:
+            peer.close()
+
+        def answers():
+            return w.curl(self.base() + "/v1/identity", "--connect-timeout", "2", code=None, check=False)[0] == 200
+        until(answers)
+        for peer in peers:
+            peer.close()
+        flood.close()
+        self.assertIsNone(w.process.poll())
+
+    def test_16_it_stops_cleanly(self):
         self.lease.end()
         self.world.stop()
+
+    def test_17_a_tap_device_will_do(self):
+        w = self.world
+        command = [a if a not in ("--interface", "usb0") else {"--interface": "--tap", "usb0": "svc0"}[a]
+                   for a in w.command()]
+        log = w.dir / "tap.log"
+        with inside(w.lap), open(log, "w") as f:
+            process = subprocess.Popen(command, stderr=f)
+        try:
+            def ready():
+                self.assertIsNone(process.poll(), log.read_text())
+                return "ready" in log.read_text()
+            until(ready)
+            ip("-n", w.lap, "link", "set", "svc0", "up")
+            ip("-n", w.lap, "addr", "flush", "dev", "lap0")
+            ip("-n", w.lap, "addr", "add", "169.254.200.7/16", "dev", "svc0")
+
+            def found():
+                with inside(w.lap):
+                    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                with s:
+                    s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("169.254.200.7"))
+                    s.settimeout(0.5)
+                    s.sendto(struct.pack("!HHHHHH", 7, 0, 1, 0, 0, 0) + dns_name(NAME) + b"\0\1\0\1",
+                             ("224.0.0.251", 5353))
+                    with contextlib.suppress(TimeoutError):
+                        return s.recvfrom(2048)[1][0]
+                return None
+            address = until(found)
+            self.assertTrue(address.startswith("169.254."), address)
+            self.assertEqual(w.curl(f"http://{address}/v1/identity", code=None)[0], 200)
+        finally:
+            process.terminate()
+            status = process.wait(WAIT_S)
+        self.assertEqual(status, 0, log.read_text())
 
 
 def possible():
