@@ -81,7 +81,7 @@ struct ocv_net {
 };
 
 struct ocv_work {
-  cv::Mat yuv, bgr, small, warped;
+  cv::Mat yuv, bgr, small, warped, plane[3], half[2];
 };
 
 // Writes the rectangle as BGR into w->bgr, or lets `out` point at the source where it is BGR
@@ -120,6 +120,44 @@ static void bgr_of(ocv_work *w, const image_view *v, const cv::Rect &r, cv::Mat 
     cv::cvtColor(w->yuv, w->bgr, cv::COLOR_YUV2BGR_I420);
     *out = w->bgr(cv::Rect(r.x - x0, r.y - y0, r.width, r.height));
   }
+}
+
+// BT.601 in video range to B, G, R: what cvtColor does for I420 (ITU-R BT.601-7).
+static const float kYuvToBgr[12] = {1.164f, 2.018f,  0.0f,    -276.928f, //
+                                    1.164f, -0.391f, -0.813f, 135.488f,  //
+                                    1.164f, 0.0f,    1.596f,  -222.912f};
+
+// One plane made smaller. INTER_AREA is quick for whole factors only, and looks at each pixel with
+// floats for others: those are halved as often as they can be, and the rest, less than a factor of
+// two, is bilinear.
+static void shrink(const cv::Mat &from, cv::Mat *to, cv::Size size, cv::Mat *half) {
+  cv::Mat m = from;
+  for (int i = 0; i < 2 && m.cols >= 2 * size.width && m.rows >= 2 * size.height &&
+                  m.cols % 2 == 0 && m.rows % 2 == 0 && m.size() != size;
+       i++) {
+    if (m.cols % size.width == 0 && m.rows % size.height == 0)
+      break;
+    cv::resize(m, half[i], cv::Size(m.cols / 2, m.rows / 2), 0, 0, cv::INTER_AREA);
+    m = half[i];
+  }
+  const bool whole = m.cols % size.width == 0 && m.rows % size.height == 0;
+  const bool far = m.cols >= 2 * size.width || m.rows >= 2 * size.height;
+  cv::resize(m, *to, size, 0, 0, whole || far ? cv::INTER_AREA : cv::INTER_LINEAR);
+}
+
+// Scales an I420 picture down before it is made BGR: a quarter of the pixels to convert when it is
+// halved. Colour, which has half the resolution, goes straight to the size wanted.
+static void scale_i420(ocv_work *w, const image_view *v, const cv::Rect &r, cv::Mat *out) {
+  for (int i = 0; i < 3; i++) {
+    // Colour pixels that are in the rectangle in part are taken whole.
+    const int x = r.x / 2, y = r.y / 2;
+    const cv::Rect half(x, y, (r.x + r.width + 1) / 2 - x, (r.y + r.height + 1) / 2 - y);
+    const cv::Mat from = i == 0 ? plane(v, 0, v->width, v->height, 1)(r)
+                                : plane(v, i, (v->width + 1) / 2, (v->height + 1) / 2, 1)(half);
+    shrink(from, &w->plane[i], out->size(), w->half);
+  }
+  cv::merge(w->plane, 3, w->small);
+  cv::transform(w->small, *out, cv::Mat(3, 4, CV_32F, const_cast<float *>(kYuvToBgr)));
 }
 
 extern "C" bool image_check(const struct image_view *v, struct err *e) {
@@ -290,9 +328,13 @@ extern "C" bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
   return guarded(e, "letterbox", [&] {
     cv::Mat m, all(box->height, box->width, CV_8UC3, dst);
     cv::Mat in = all(cv::Rect(0, 0, box->in_width, box->in_height));
-    bgr_of(w, src, r, &m);
     bool smaller = box->in_width <= r.width && box->in_height <= r.height;
-    cv::resize(m, in, in.size(), 0, 0, smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
+    if (src->format == IMAGE_I420 && smaller) {
+      scale_i420(w, src, r, &in);
+    } else {
+      bgr_of(w, src, r, &m);
+      cv::resize(m, in, in.size(), 0, 0, smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
+    }
     const cv::Scalar grey = cv::Scalar::all(box->pad);
     if (box->in_width < box->width)
       all(cv::Rect(box->in_width, 0, box->width - box->in_width, box->in_height)) = grey;

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -61,6 +62,41 @@ static void letterbox_scales_and_pads(void **state) {
   struct ocv_box other = box;
   other.version = OCV_VERSION + 1;
   assert_false(ocv_letterbox(work, &v, NULL, &other, out, 18, &e));
+}
+
+// Frames of cameras take a way of their own, which must show what the other shows.
+static void i420_is_scaled_as_bgr_is(void **state) {
+  (void)state;
+  enum { W = 151, H = 93, CW = (W + 1) / 2, CH = (H + 1) / 2 };
+  static uint8_t y[W * H], u[CW * CH], v[CW * CH], bgr[3 * W * H];
+  for (int i = 0; i < W * H; i++)
+    y[i] = (uint8_t)(60 + i % W / 2 + i / W);
+  for (int i = 0; i < CW * CH; i++) {
+    u[i] = (uint8_t)(90 + i % CW);
+    v[i] = (uint8_t)(170 - i / CW);
+  }
+  const struct image_view i420 = {IMAGE_I420, W, H, {y, u, v}, {W, CW, CW}};
+  struct err e = {0};
+  assert_true(ocv_to_bgr(work, &i420, NULL, bgr, 3 * W, sizeof bgr, &e));
+  const struct image_view plain = {IMAGE_BGR24, W, H, {bgr, NULL, NULL}, {3 * W, 0, 0}};
+  static const struct image_rect rects[] = {
+      {0, 0, W, H}, {0, 0, 128, 64}, {23, 11, 101, 67}, {W - 5, H - 3, 5, 3}};
+  static const int size[][2] = {{64, 32}, {100, 60}, {20, 10}, {5, 3}, {1, 1}};
+  for (size_t i = 0; i < sizeof rects / sizeof *rects; i++) {
+    for (size_t k = 0; k < sizeof size / sizeof *size; k++) {
+      const struct ocv_box box = {OCV_VERSION, size[k][0], size[k][1], 112, 64, 9};
+      static uint8_t a[3 * 112 * 64], b[3 * 112 * 64];
+      if (box.in_width > rects[i].width || box.in_height > rects[i].height)
+        continue; // not made smaller
+      assert_true(ocv_letterbox(work, &i420, &rects[i], &box, a, sizeof a, &e));
+      assert_true(ocv_letterbox(work, &plain, &rects[i], &box, b, sizeof b, &e));
+      for (size_t n = 0; n < sizeof a; n++) {
+        if (abs(a[n] - b[n]) > 5)
+          fail_msg("rectangle %zu, %dx%d: byte %zu is %d, not %d", i, box.in_width, box.in_height,
+                   n, a[n], b[n]);
+      }
+    }
+  }
 }
 
 static void a_quad_is_rectified(void **state) {
@@ -164,6 +200,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(i420_of_any_parity_becomes_bgr),
       cmocka_unit_test(letterbox_scales_and_pads),
+      cmocka_unit_test(i420_is_scaled_as_bgr_is),
       cmocka_unit_test(a_quad_is_rectified),
       cmocka_unit_test(luma_of_every_format),
       cmocka_unit_test(impossible_pictures_are_refused),
