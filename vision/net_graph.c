@@ -452,7 +452,7 @@ static bool reshape(const struct net_view *v, struct net_layout *l) {
   for (int i = 0; i < l->dims; i++)
     count *= (size_t)l->shape[i];
   for (int i = 0; i < v->n; i++) {
-    to.shape[i] = v->v[i] == 0 && i < l->dims ? l->shape[i] : v->v[i];
+    to.shape[i] = i < l->dims && v->v[i] == 0 ? l->shape[i] : v->v[i];
     if (to.shape[i] < 0) {
       if (open >= 0)
         return false;

@@ -57,7 +57,7 @@ static struct quad ahead(const struct track *t, int64_t t_ns) {
 }
 
 int visits_plates(const struct visits *v, int64_t t_ns, struct visit_plate *out, int max) {
-  int64_t tried[TRACKS_MAX];
+  int64_t tried[TRACKS_MAX] = {0};
   int n = 0;
   for (int i = 0; i < TRACKS_MAX; i++) {
     const struct track *t = &v->tracker.track[i];

@@ -44,6 +44,7 @@ static void refused(const void *from, const void *to, size_t n, const char *says
   for (size_t i = 0; i + n <= size && !at; i++)
     at = memcmp(changed + i, from, n) == 0 ? changed + i : NULL;
   if (!at) {
+    free(changed);
     fail_msg("the file does not hold what is to be changed");
     return;
   }

@@ -149,9 +149,10 @@ int main(int argc, char **argv) {
   FILE *f = fopen(argv[5], "rb");
   static uint8_t bytes[8 << 20];
   size_t size = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+  if (f)
+    (void)fclose(f);
   if (size == 0)
     return 2;
-  (void)fclose(f);
   sys_init();
   if (sys_sem_new(&ready, 0) != ERR_OK)
     return 1;
