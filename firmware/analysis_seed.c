@@ -3,6 +3,7 @@
 
 #include "board/log.h"
 #include "firmware/store_visit.h"
+#include "firmware/tie.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ bool analysis_seed(struct analyser *a, struct store *store, const struct bp_cloc
       continue;
     seeds[used].visit = v[i].id;
     seeds[used].open = open;
-    memcpy(seeds[used].text, v[i].text, sizeof seeds[used].text);
+    memcpy(seeds[used].text, tie_picture_text(&v[i]), sizeof seeds[used].text);
     seeds[used++].last_seen_ns = mono - ago;
   }
   ok = close_others(store, seeds, used, e) && analyser_seed(a, seeds, used, e);

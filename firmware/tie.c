@@ -60,3 +60,7 @@ bool tie_break(struct store *s, struct store_visit *v, struct err *e) {
     choose(v, chosen);
   return true;
 }
+
+const char *tie_picture_text(const struct store_visit *v) {
+  return v->picture[0] ? v->picture : v->text;
+}

@@ -15,4 +15,7 @@
 // could not be asked; v is as it was.
 BP_CHECK bool tie_break(struct store *s, struct store_visit *v, struct err *e);
 
+// What the picture alone says: by this the car is known again after a restart. Never NULL.
+const char *tie_picture_text(const struct store_visit *v);
+
 #endif

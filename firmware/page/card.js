@@ -63,8 +63,9 @@ function lookupNote(card) {
 function doubt(card) {
   if (card.certainty === 'unsure') {
     const box = el('div', 'doubt', el('b', '', `? ${t('unsure')}`));
-    const others = list(card.plate?.alternatives).slice(0, 3);
-    if (card.plate?.picture) box.append(el('span', 'tie', t('tie', { plate: spoken({ text: card.plate.picture }) })));
+    const said = card.plate?.picture; // told for itself: not once more among the candidates
+    const others = list(card.plate?.alternatives).filter((a) => a.text !== said).slice(0, 3);
+    if (said) box.append(el('span', 'tie', t('tie', { plate: spoken({ text: said }) })));
     if (others.length) box.append(el('span', '', t('candidates')), ...others.map((a) => el('span', 'alt', spoken(a))));
     return box;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/arrivals.h"
 #include "firmware/arrivals_row.h"
+#include "firmware/store_customer.h"
 #include "firmware/store_visit.h"
 
 #include <jansson.h>
@@ -212,9 +213,32 @@ static void merged_visits_are_both_told(void **state) {
   assert_int_equal(v.merged_into, 1);
 }
 
+// From the event to the card: the picture leaves a tie, the list of customers breaks it.
+static void a_tie_is_broken_on_the_way_to_the_card(void **state) {
+  struct fixture *f = *state;
+  struct err e;
+  struct store_record r = {.plate = "粤A1234S", .has_customer = true, .name = "测试"};
+  assert_true(store_record_put(f->store, &r, STORE_BY_IMPORT, 0, 1000, NULL, &e));
+  struct visit_event ev = event_of(VISIT_OPENED, 9, "粤A12345");
+  ev.certainty = VISIT_UNSURE;
+  ev.best.confidence = 0.5f;
+  ev.best.alternatives = 1;
+  ev.best.alternative[0] = (struct plate_alternative){"粤A1234S", 0.4f};
+  arrivals_post(f->arrivals, &ev);
+  stop(f);
+  struct store_visit v;
+  assert_true(store_visit_get(f->reader, 9, &v, &e));
+  assert_string_equal(v.text, "粤A1234S");
+  assert_string_equal(v.picture, "粤A12345");
+  assert_int_equal(v.certainty, VISIT_UNSURE);
+  assert_non_null(strstr(f->last, "\"picture\":\"粤A12345\""));
+  assert_non_null(strstr(f->last, "测试"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_visit_is_durable_before_it_is_announced, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_tie_is_broken_on_the_way_to_the_card, setup, teardown),
       cmocka_unit_test_setup_teardown(the_crop_is_kept_and_named, setup, teardown),
       cmocka_unit_test(times_become_wall_times),
       cmocka_unit_test(what_is_known_of_a_car_not_seen_again_stays),

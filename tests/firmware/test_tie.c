@@ -45,8 +45,10 @@ static void a_customer_breaks_a_tie_and_the_visit_says_so(void **state) {
   other(&v, "粤A12346", 0.2f);
   other(&v, "粤A1234S", 0.3f);
   customer(f->s, "粤A1234S");
+  assert_string_equal(tie_picture_text(&v), "粤A12345");
   broken(f, &v);
   assert_string_equal(v.text, "粤A1234S");
+  assert_string_equal(tie_picture_text(&v), "粤A12345");
   assert_true(v.confidence > 0.29 && v.confidence < 0.31); // no surer than the picture is
   assert_int_equal(v.certainty, VISIT_UNSURE);
   assert_string_equal(v.picture, "粤A12345");

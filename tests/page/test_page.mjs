@@ -93,7 +93,8 @@ const tests = {
     assert.ok((await page.locator('#assertive').textContent()).includes('粤A·F88066'));
     assert.ok((await page.locator('#polite').textContent()).includes('粤A·6N28Q'));
     const six = await visit(6).innerText();
-    for (const word of ['待确认', '粤A·6N280', '资料查询于', '按客户名单选定，照片本身更像 粤A·6N280']) assert.ok(six.includes(word), word);
+    for (const word of ['待确认', '粤A·6N280', '资料查询于', '按客户名单选定，照片本身更像 粤A·6N280', '粤A·8N28Q']) assert.ok(six.includes(word), word);
+    assert.equal(six.split('粤A·6N280').length, 2, 'what the picture says is told once');
     assert.ok((await visit(3).innerText()).includes('看不清'));
     await until(() => [...document.images].every((i) => i.complete && i.naturalWidth > 0));
     // 3 m: the headline of a due card is at least 36 pixels high, names as well.
