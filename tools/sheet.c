@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CROP_W = 240, CROP_H = 100, LINES = 4, GAP = 6, COLUMNS = 6 };
+enum { CROP_W = 300, CROP_H = 110, LINES = 4, GAP = 6, COLUMNS = 5 };
 enum { TILE_W = CROP_W + 2 * GAP, TILE_H = CROP_H + LINES * LETTERING_HEIGHT + 2 * GAP };
 
 struct tile {
@@ -80,7 +80,7 @@ static struct tile *add(struct sheet *s, const struct picture *p, const struct r
 
 static void describe(struct tile *t, const struct eval_set *set, const struct eval_picture *p,
                      const struct label *l, const struct plate_read *r) {
-  (void)snprintf(t->line[0], sizeof t->line[0], "is   %s %s", l ? l->plate : "no plate",
+  (void)snprintf(t->line[0], sizeof t->line[0], "is %s %s", l ? l->plate : "no plate",
                  l ? l->type : "");
   if (r)
     (void)snprintf(t->line[1], sizeof t->line[1], "read %s %s", r->text, plate_type_name(r->type));
@@ -89,7 +89,7 @@ static void describe(struct tile *t, const struct eval_set *set, const struct ev
   t->sure = r && r->confidence >= SCORE_ALERT;
   const char *name = strrchr(p->path, '/');
   if (r)
-    (void)snprintf(t->line[2], sizeof t->line[2], "%.3f %.15s", (double)r->confidence,
+    (void)snprintf(t->line[2], sizeof t->line[2], "%.3f %.18s", (double)r->confidence,
                    set->score.all.name);
   else
     (void)snprintf(t->line[2], sizeof t->line[2], "%.20s", set->score.all.name);

@@ -17,7 +17,7 @@ float calibration_of(const struct calibration *c, float raw, float second) {
   const float p = between(raw);
   const float odds =
       c->offset + c->own * logf(p / (1.0f - p)) + c->lead * logf(p / between(second));
-  return 1.0f / (1.0f + expf(-odds));
+  return fminf(1.0f / (1.0f + expf(-odds)), c->most);
 }
 
 void calibration_apply(const struct calibration *c, struct plate_read *read) {

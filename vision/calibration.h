@@ -14,6 +14,7 @@
 struct calibration {
   bool known; // false: confidences stay as they are
   float offset, own, lead;
+  float most; // no read is said to be surer: as many were counted as this says, and no more
 };
 
 // Calibrated probability of a text with the reader's own probability `raw`, whose next best text

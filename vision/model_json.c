@@ -158,7 +158,8 @@ static bool calibration(const struct doc *d, struct calibration *c, struct err *
   c->known = true;
   return real(&inner, "offset", -20.0, 20.0, NAN, &c->offset, e) &&
          real(&inner, "own", 0.0, 20.0, NAN, &c->own, e) &&
-         real(&inner, "lead", 0.0, 20.0, NAN, &c->lead, e);
+         real(&inner, "lead", 0.0, 20.0, NAN, &c->lead, e) &&
+         real(&inner, "most", 0.5, 1.0, 1.0, &c->most, e);
 }
 
 bool model_load_reader(struct reader_model *m, const char *dir, struct err *e) {

@@ -77,8 +77,8 @@ def check_sheet(program, scenes_folder, folder, np, Image):
     path = os.path.join(folder, "sheet.png")
     run(program, "--sheet", path, scenes_folder, status=1)
     sheet = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    assert sheet.shape[1] == 6 * 252, sheet.shape
-    tile = sheet[34:, :252]  # the first failure: no crop stands out of the background, but its texts do
+    assert sheet.shape[1] == 5 * 312, sheet.shape
+    tile = sheet[34:, :312]  # the first failure: no crop stands out of the background, but its texts do
     assert (tile > 200).all(2).sum() > 300, "no writing"
     assert (sheet[34:134, 6:240].std() > 3), "no crop"
     run(program, "--sheet", "/nowhere/x.png", scenes_folder, status=2)

@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-static const struct calibration some = {.known = true, .offset = 1.0f, .own = 0.5f, .lead = 0.8f};
+static const struct calibration some = {
+    .known = true, .offset = 1.0f, .own = 0.5f, .lead = 0.8f, .most = 0.995f};
 
 static void without_one_nothing_changes(void **state) {
   (void)state;
@@ -37,7 +38,7 @@ static void surer_stays_surer(void **state) {
     last = c;
   }
   assert_true(calibration_of(&some, 0.5f, 0.4f) < calibration_of(&some, 0.5f, 0.1f));
-  assert_true(calibration_of(&some, 1.0f, 0.0f) < 1.0f); // nothing is beyond doubt
+  assert_float_equal(calibration_of(&some, 1.0f, 0.0f), 0.995, 1e-6); // no surer than counted
   assert_true(isfinite(calibration_of(&some, 1e-30f, 1.0f)));
   assert_float_equal(calibration_of(&some, 0.0f, 0.0f), 0.0, 0.0);
   assert_float_equal(calibration_of(&some, NAN, 0.0f), 0.0, 0.0);
@@ -53,7 +54,8 @@ static void alternatives_share_what_is_left(void **state) {
   const float left = 1.0f - r.confidence;
   assert_float_equal(r.alternative[0].confidence, left * 0.4f, 1e-5);
   assert_float_equal(r.alternative[1].confidence, left * 0.2f, 1e-5);
-  const struct calibration doubting = {.known = true, .offset = -3.0f, .own = 1.0f, .lead = 0.0f};
+  const struct calibration doubting = {
+      .known = true, .offset = -3.0f, .own = 1.0f, .lead = 0.0f, .most = 1.0f};
   struct plate_read d = {
       .raw = 0.5f, .raw_second = 0.4f, .alternatives = 1, .alternative = {{"B", 0.4f}}};
   calibration_apply(&doubting, &d);

@@ -121,6 +121,30 @@ def summary(name, conf, right, plates):
             "error": float(np.abs(np.array([b[2] * b[0] - b[1] for b in bins(conf, right)])).sum() / max(1, len(conf)))}
 
 
+BEGIN, END = "<!-- confidence: written by tools/train/calibrate -->", "<!-- end of confidence -->"
+
+
+def table(path, figures, model, wrong):
+    """Writes the figures into the documentation, between its marks."""
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    if BEGIN not in text or END not in text:
+        print(f"calibrate: {path}: its marks are gone; no table was written there", file=sys.stderr)
+        return
+    c = model["calibration"]
+    lines = [BEGIN, "", f"Reader {model['version']} of {model.get('date', '?')}, measured {c['date']}; {wrong} plates whose labels are wrong "
+             "left out; the slopes were fitted on all of these but `easypr_scenes`.", "",
+             "| set | plates | exact | own confidence 0.9 and more: right / reads | calibrated: right / reads | share of plates | of those read right |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]
+    for f in figures:
+        own, cal = f["own"], f["calibrated"]
+        lines.append(f"| {cal['set']} | {cal['plates']} | {100 * cal['right'] / max(1, cal['plates']):.1f} % | {own['sure_right']} / {own['sure']} "
+                     f"| {cal['sure_right']} / {cal['sure']} ({100 * cal['precision']:.2f} %) | {100 * cal['coverage']:.1f} % "
+                     f"| {100 * cal['coverage_of_readable']:.1f} % |")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text[:text.index(BEGIN)] + "\n".join(lines) + "\n\n" + text[text.index(END):])
+
+
 def draw(path, panels, note):
     from PIL import Image, ImageDraw, ImageFont
 
@@ -186,6 +210,7 @@ def main():
     ap.add_argument("--reader", default=os.path.join(top, "vision", "models", "reader.json"))
     ap.add_argument("--picture", default=os.path.join(top, "docs", "reliability.png"))
     ap.add_argument("--figures", default=os.path.join(top, "docs", "reliability.json"))
+    ap.add_argument("--docs", default=os.path.join(top, "docs", "reading.md"))
     ap.add_argument("--dry-run", action="store_true", help="print the figures, write nothing")
     a = ap.parse_args()
     skip = known_wrong(here)
@@ -216,6 +241,10 @@ def main():
     down = caution(odds, right, [is_real, ~is_real], a.wanted)
     final[0] -= down
     conf = 1 / (1 + np.exp(down - odds))
+    # No read is called surer than was counted: of n reads in the last bin all but k were right (Laplace's rule).
+    top = conf >= EDGES[-2]
+    most = math.floor(1e4 * (right[top].sum() + 1) / (top.sum() + 2)) / 1e4
+    conf = np.minimum(conf, max(most, 0.9))
     figures = []
     print(f"{'set':22} {'plates':>6} {'right':>6} | own: {'cover%':>6} {'prec%':>6} | calibrated: {'cover%':>6} {'prec%':>6}"
           f" {'(95 %)':>14} {'of readable%':>12} {'error':>6}")
@@ -231,6 +260,7 @@ def main():
               f" {100 * after['coverage_of_readable']:12.1f} {after['error']:6.3f}")
     print(f"{parts['real'].wrong_labels} plates whose labels are known to be wrong were left out (wrong_labels.csv)")
     print(f"moved down by {down:.3f} log odds, so that at least {a.wanted} of the reads at 0.9 and above are right")
+    print(f"none is called surer than {max(most, 0.9)}")
     print(f"offset {final[0]:.4f}, own {final[1]:.4f}, lead {final[2]:.4f}")
     if a.dry_run:
         return 0
@@ -238,7 +268,7 @@ def main():
         model = json.load(f)
     model["calibration"] = {
         "offset": round(float(final[0]), 4), "own": round(float(final[1]), 4), "lead": round(float(final[2]), 4),
-        "moved_down": round(down, 4),
+        "most": max(most, 0.9), "moved_down": round(down, 4),
         "fitted_on": {"real": int((use & is_real).sum()), "generated": int((~is_real).sum()),
                       "right": int(right[use].sum())},
         "date": datetime.date.today().isoformat()}
@@ -251,6 +281,7 @@ def main():
         s = summary(title, conf[at], right[at], sum(parts[kind].plates.values()))
         panels.append((title, bins(raw[at], right[at]), bins(conf[at], right[at]),
                        f"{s['plates']} plates; at 0.9 and above {s['sure']} reads, {s['sure_right']} right"))
+    table(a.docs, figures, model, parts["real"].wrong_labels)
     draw(a.picture, panels, f"reader {model['name']} {model['version']}, {model.get('date', '')}")
     with open(a.figures, "w", encoding="utf-8") as f:
         json.dump({"reader": model["version"], "calibration": model["calibration"], "sets": figures}, f, indent=1)
