@@ -2,6 +2,8 @@
 // Wires of the Linux kernel: AF_PACKET on an interface, and TAP.
 #include "board/wire.h"
 
+#include "board/wire_checksum.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -96,13 +98,36 @@ static bool packet_send(struct wire *w, const uint8_t *frame, size_t n) {
   return send(((struct packet *)w)->fd, frame, n, MSG_DONTWAIT) == (ssize_t)n;
 }
 
+// Does the kernel say that hardware should have filled in the check sum?
+static bool lacks_checksum(struct msghdr *m) {
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+    struct tpacket_auxdata aux;
+    if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
+      continue;
+    memcpy(&aux, CMSG_DATA(c), sizeof aux);
+    return (aux.tp_status & TP_STATUS_CSUMNOTREADY) != 0;
+  }
+  return false;
+}
+
 static int packet_recv(struct wire *w, uint8_t *frame, size_t size, int timeout_ms) {
   int fd = ((struct packet *)w)->fd;
   struct pollfd p = {.fd = fd, .events = POLLIN};
   int ready = poll(&p, 1, timeout_ms);
   if (ready <= 0)
     return ready == 0 || errno == EINTR ? 0 : -1;
-  ssize_t n = recv(fd, frame, size, MSG_DONTWAIT | MSG_TRUNC);
+  union {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+  } control;
+  struct iovec part = {.iov_base = frame, .iov_len = size};
+  struct msghdr m = {.msg_iov = &part,
+                     .msg_iovlen = 1,
+                     .msg_control = control.bytes,
+                     .msg_controllen = sizeof control.bytes};
+  ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC);
+  if (n > 0 && (size_t)n <= size && lacks_checksum(&m))
+    wire_finish_checksum(frame, (size_t)n);
   if (n > 0)
     return (size_t)n <= size ? (int)n : 0;
   // ENETDOWN: the cable's other machine was switched off; it comes back.
@@ -132,6 +157,7 @@ static bool bind_packet(int fd, const char *interface, struct err *e) {
   const struct packet_mreq all = {.mr_ifindex = index, .mr_type = PACKET_MR_ALLMULTI};
   int on = 1;
   if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) != 0 ||
+      setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on) != 0 ||
       setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) != 0 ||
       bind(fd, (const struct sockaddr *)&to, sizeof to) != 0)
     return err_errno(e, errno, "interface %s", interface);
