@@ -102,6 +102,10 @@ class World:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bayplate-port-"))
         self.lap, self.port = f"bplap{os.getpid()}", f"bpport{os.getpid()}"
         self.process = None
+        for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else []:
+            owner = name.removeprefix("bplap").removeprefix("bpport")  # left by a run that was killed
+            if owner != name and owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
+                ip("netns", "del", name)
         ip("netns", "add", self.lap)
         ip("netns", "add", self.port)
         ip("link", "add", "name", "lap0", "netns", self.lap, "address", LAPTOP_MAC.hex(":"), "type", "veth", "peer", "name",
