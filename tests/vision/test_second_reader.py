@@ -53,7 +53,7 @@ def main():
         texts = [r["second"]["text"]] + [a[0] for a in r["second"]["alternatives"]]
         assert len(set(texts)) == len(texts), f"{texts}: told twice"
     print(right, f"sure {sure}, wrong {wrong}")
-    need = 0.8 if glyphs else 0.5
+    need = 0.9 if glyphs else 0.5
     assert sum(right.values()) >= need * len(rows), "too few are right"
     assert min(right.values()) >= (4 if glyphs else 0), "one type is not read"
     assert wrong <= 0.05 * max(sure, 20), "sure and wrong too often"
