@@ -14,8 +14,9 @@
 #define SIDE_MIN 64
 #define SIDE_MAX 2048
 #define CHANNELS 11
-#define CANDIDATES_MAX 256    // before suppression; the best ones are kept
-#define STILL_ENLARGE 1.5f    // a still is not looked at enlarged by more
+#define CANDIDATES_MAX 256 // before suppression; the best ones are kept
+#define STILL_ENLARGE 1.5f // a still is not looked at enlarged by more
+#define FINE_FACTOR 2 // scales finer than this many times the middle one: only where all found none
 #define SAME_PLATE 0.5f       // share of their union from which two scales' quads are one plate
 #define CLEAR_SCORE 0.75f     // plates surer than this, and so wide in the middle scale,
 #define CLEAR_WIDTH_MIN 40.0f // need no other scale
@@ -369,7 +370,8 @@ bool detector_find_still(struct detector *d, const struct image_view *picture,
     return true;
   for (int i = 0; i < d->model.widths; i++) {
     const int side = d->model.width[i];
-    if (side == d->model.input || (float)side > STILL_ENLARGE * (float)longer)
+    if (side == d->model.input || (float)side > STILL_ENLARGE * (float)longer ||
+        (side > FINE_FACTOR * d->model.input && *n > 0))
       continue;
     d->threshold = fminf(threshold, d->model.candidate_threshold);
     ok = look(d, picture, NULL, side, e);

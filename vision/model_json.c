@@ -202,8 +202,8 @@ static bool widths(const struct doc *d, struct detector_model *m, struct err *e)
     return false;
   for (int i = 0; i < m->widths; i++) {
     const json_int_t v = json_integer_value(json_array_get(a, (size_t)i));
-    if (v < 64 || v > 2048)
-      return err_set(e, ERR_FORMAT, "%s/%s: still_widths[%d] is %lld, must be 64 to 2048", d->dir,
+    if (v < 64 || v > 4096)
+      return err_set(e, ERR_FORMAT, "%s/%s: still_widths[%d] is %lld, must be 64 to 4096", d->dir,
                      d->file, i, (long long)v);
     m->width[i] = (int)v;
   }

@@ -215,7 +215,7 @@ def save(ck, net, opt, step, ema):
 def spec(a):
     return {"format": 1, "name": "bayplate-detector", "version": a.version, "stride": STRIDE, "multiple": 32,
             "channels": CHANNELS, "unit": UNIT, "log_width_min": -3.0, "log_width_max": 4.0, "threshold": a.threshold,
-            "candidate_threshold": a.candidates, "suppress_iou": 0.3, "suppress_inside": 0.7, "pad": 114, "still_widths": [320, 640, 1280],
+            "candidate_threshold": a.candidates, "suppress_iou": 0.3, "suppress_inside": 0.7, "pad": 114, "still_widths": [320, 640, 1280, 2560],
             "video_width": 640}
 
 
@@ -269,7 +269,7 @@ def truth(folder):
     return out
 
 
-def score_set(net, folder, widths, thresholds, keep=None, draw=None, near=None, candidates=0.2):
+def score_set(net, folder, widths, thresholds, keep=None, draw=None, near=None, candidates=0.25):
     """One dictionary a threshold. Suppression is greedy from the best, so a lower threshold only adds quads. near: the network
     of the second look, at all that the first one finds above `candidates`."""
     seen, ms = [], []
@@ -406,7 +406,7 @@ def main():
     p.add_argument("--exact", action="store_true", help="train in float32 instead of bfloat16")
     p.add_argument("--threshold", type=float, default=None)
     p.add_argument("--scales", default="640,960,320+640+1280")
-    p.add_argument("--candidates", type=float, default=0.2, help="smallest score of a first look that gets a second one")
+    p.add_argument("--candidates", type=float, default=0.25, help="smallest score of a first look that gets a second one")
     p.add_argument("--first", action="store_true", help="the first look alone, without the second one")
     p.add_argument("--generated", action="store_true", help="also 400 generated pictures over held-out scenes")
     p.add_argument("--sweep", action="store_true", help="also at thresholds 0.2 ... 0.6")

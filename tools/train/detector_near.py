@@ -93,7 +93,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def look(net, im, found, again=0.6):
+def look(net, im, found, again=0.85):
     """[(score, quad, double)] -> the same after the second look: score is the geometric mean of both looks, the corners and the lines are
     the second one's. Where the corners moved much (overlap below `again`), it looks once more."""
     out = []
@@ -351,7 +351,8 @@ def do_export(a):
           f"{multiply_adds(folded, HIGH, WIDE) / 1e6:.1f} M multiply-adds, {np.median(ms):.2f} ms, OpenCV - torch {worst:.1e}")
     if worst > 1e-3:
         sys.exit("the exported network differs from the trained one")
-    print(Held(a.shared).report(net))
+    if not a.quick:
+        print(Held(a.shared).report(net))
 
 
 def main():
@@ -365,6 +366,7 @@ def main():
     p.add_argument("--minutes", type=float, default=40)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=7)
+    p.add_argument("--quick", action="store_true", help="export without measuring")
     a = p.parse_args()
     {"train": train, "export": do_export}[a.what](a)
 
