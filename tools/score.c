@@ -82,6 +82,19 @@ enum box_form score_box_form(const struct seen *picture, size_t n) {
   return centre >= 10 && 2 * centre > boxes && centre > 10 * corners ? BOX_CENTRE : BOX_CORNERS;
 }
 
+// The earlier row that says the same of the same plate; -1: none. Such a row shares its read.
+static int said_before(const struct seen *p, int t) {
+  const struct label *l = &p->truth[t];
+  for (int i = 0; i < t; i++) {
+    const struct label *k = &p->truth[i];
+    if (l->plate[0] && strcmp(k->plate, l->plate) == 0 && k->has_box == l->has_box &&
+        k->has_corners == l->has_corners && memcmp(k->box, l->box, sizeof l->box) == 0 &&
+        memcmp(&k->corners, &l->corners, sizeof l->corners) == 0)
+      return i;
+  }
+  return -1;
+}
+
 static void join(struct pairing *out, int truth, int read) {
   out->of_truth[truth] = read;
   out->of_read[read] = truth;
@@ -108,7 +121,7 @@ void score_pair(const struct seen *p, enum box_form form, struct pairing *out) {
   for (int i = 0; i < PLATES_MAX; i++)
     out->of_read[i] = -1;
   for (int t = 0; t < p->truths; t++) {
-    for (int i = 0; i < p->reads && out->of_truth[t] < 0; i++) {
+    for (int i = 0; i < p->reads && out->of_truth[t] < 0 && said_before(p, t) < 0; i++) {
       if (out->of_read[i] < 0 && p->truth[t].plate[0] &&
           strcmp(p->read[i].text, p->truth[t].plate) == 0)
         join(out, t, i);
@@ -116,14 +129,19 @@ void score_pair(const struct seen *p, enum box_form form, struct pairing *out) {
   }
   struct rect at;
   for (int t = 0; t < p->truths; t++) {
-    if (out->of_truth[t] < 0 && score_place(&p->truth[t], form, &at))
+    if (out->of_truth[t] < 0 && said_before(p, t) < 0 && score_place(&p->truth[t], form, &at))
       pair_by_place(p, t, &at, out);
   }
   for (int t = 0; t < p->truths; t++) {
-    for (int i = 0; i < p->reads && out->of_truth[t] < 0; i++) {
+    for (int i = 0; i < p->reads && out->of_truth[t] < 0 && said_before(p, t) < 0; i++) {
       if (out->of_read[i] < 0 && !score_place(&p->truth[t], form, &at))
         join(out, t, i);
     }
+  }
+  for (int t = 0; t < p->truths; t++) {
+    const int first = said_before(p, t);
+    if (first >= 0)
+      out->of_truth[t] = out->of_truth[first];
   }
 }
 

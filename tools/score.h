@@ -66,7 +66,7 @@ struct rect score_bounds(const struct quad *q);
 enum box_form score_box_form(const struct seen *picture, size_t n);
 
 // Pairs reads with plates: by text, else by place, else (where the place is not known) the surest
-// read that is left.
+// read that is left. A row that stands twice shares its read.
 void score_pair(const struct seen *p, enum box_form form, struct pairing *out);
 
 // Is the type that was read the labelled one? The label "green" also stands for green_large,

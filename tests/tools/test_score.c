@@ -91,6 +91,23 @@ static void a_plate_without_a_place_takes_the_surest_read(void **state) {
   assert_int_equal(pair.of_read[1], -1);
 }
 
+static void a_row_that_stands_twice_shares_its_read(void **state) {
+  (void)state;
+  const struct label truth[] = {label(JING "A11111", "blue", 10, 10, 110, 40),
+                                label(JING "A11111", "blue", 10, 10, 110, 40),
+                                label(JING "A11111", "blue", 10, 200, 110, 230)};
+  struct plate_read reads[] = {read_of(JING "A11111", PLATE_BLUE, 0.9f, box(10, 10, 110, 40)),
+                               read_of(JING "A11117", PLATE_BLUE, 0.3f, box(10, 60, 110, 90))};
+  const struct seen p = {.truth = truth, .truths = 3, .reads = 2, .read = reads};
+  struct pairing pair;
+  score_pair(&p, BOX_CORNERS, &pair);
+  assert_int_equal(pair.of_truth[0], 0);
+  assert_int_equal(pair.of_truth[1], 0);
+  assert_int_equal(pair.of_truth[2], -1); // another plate, though of the same text
+  assert_int_equal(pair.of_read[0], 0);
+  assert_int_equal(pair.of_read[1], -1);
+}
+
 static void ignored_plates_count_nowhere(void **state) {
   (void)state;
   struct label truth[] = {label(JING "A11111", "blue", 10, 10, 110, 40)};
@@ -175,6 +192,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(several_plates_of_a_picture_are_counted),
       cmocka_unit_test(a_plate_without_a_place_takes_the_surest_read),
+      cmocka_unit_test(a_row_that_stands_twice_shares_its_read),
       cmocka_unit_test(ignored_plates_count_nowhere),
       cmocka_unit_test(types_are_compared),
       cmocka_unit_test(box_form_is_decided_by_what_is_found),
