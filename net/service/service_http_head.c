@@ -55,7 +55,8 @@ static int request_line(struct service_head *h, struct service_span line) {
   if (target.n > TARGET_MAX)
     return 414;
   for (size_t i = 0; i < target.n; i++) {
-    if (target.at[i] <= ' ' || target.at[i] == 0x7f)
+    uint8_t c = (uint8_t)target.at[i]; // char is signed on one board and not on the next
+    if (c <= ' ' || c >= 0x7f)
       return 400;
   }
   if (line.n != 8 || memcmp(line.at, "HTTP/1.", 7) != 0)

@@ -345,9 +345,9 @@ class Test(unittest.TestCase):
         sha = hashlib.sha256(data).hexdigest()
         url = f"{self.base()}/v1/upload?sha256={sha}"
         with inside(w.lap):
-            sender = subprocess.Popen(["curl", "-sS", "--limit-rate", "8M", "-H", f"X-Bayplate-Claim: {CODE}", "-T",
+            sender = subprocess.Popen(["curl", "-sS", "--limit-rate", "2M", "-H", f"X-Bayplate-Claim: {CODE}", "-T",
                                        str(bundle), url], stderr=subprocess.DEVNULL)
-        until(lambda: self.get_json("/v1/upload")[1]["have"] > 6_000_000)
+        until(lambda: self.get_json("/v1/upload")[1]["have"] > 5_000_000)
         ip("-n", w.lap, "link", "set", "lap0", "down")
         sender.kill()
         sender.wait()
@@ -357,7 +357,7 @@ class Test(unittest.TestCase):
             return w.curl(self.base() + "/v1/identity", "--connect-timeout", "2", code=None, check=False)[0] == 200
         until(answers)
         have = self.get_json("/v1/upload")[1]["have"]
-        self.assertGreater(have, 6_000_000)
+        self.assertGreater(have, 5_000_000)
         self.assertLess(have, 20_000_000)
         status, body = w.curl(url, "-C", str(have), "-T", str(bundle))
         self.assertEqual((status, json.loads(body)["done"]), (201, True))

@@ -55,6 +55,8 @@ static void bad_requests_are_refused(void **state) {
       "GET x HTTP/1.1\r\n\r\n",
       "GET /a b HTTP/1.1\r\n\r\n",
       "GET /\x01 HTTP/1.1\r\n\r\n",
+      "GET /\x7f HTTP/1.1\r\n\r\n",
+      "GET /\xe8 HTTP/1.1\r\n\r\n",
       "GET / HTTP/1.1\r\nno colon\r\n\r\n",
       "GET / HTTP/1.1\r\n: empty\r\n\r\n",
       "GET / HTTP/1.1\r\nA : b\r\n\r\n",
