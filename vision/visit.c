@@ -11,8 +11,8 @@
 #define EVIDENCE_PAUSE_NS 1000000000
 #define CONFIDENCE_STEP 0.1f               // a rise that is told
 #define ABSORBED_NS (MOTION_ABSORB_NS / 2) // what stood longer may have become background
-#define ASKED_MAX 4                        // times the second reader is asked about one visit
-#define ASK_AGAIN 1.5f // a crop of the same text must be so much heavier to be asked about
+#define ASKED_MAX 6                        // times the second reader is asked about one visit
+#define ASK_AGAIN 1.6f // a crop of the same text must be so much heavier to be asked about
 
 bool visits_new(struct visits **out, const struct analyser_config *config, struct err *e) {
   struct visits *v = calloc(1, sizeof *v);
@@ -389,8 +389,9 @@ bool visits_ask(struct visits *v, struct visit_question *out) {
       continue;
     visit->asked++;
     visit->second_weight = s->weight;
+    if (strcmp(visit->second_of, s->text) != 0)
+      visit->second = (struct plate_read){0}; // what it said was of another text
     memcpy(visit->second_of, s->text, sizeof visit->second_of);
-    visit->second.text[0] = 0;
     *out = (struct visit_question){.visit = visit->id, .crop = s->crop};
     out->plate = (struct detection){.quad = s->quad, .score = 1.0f};
     out->plate.double_score = s->two_lines ? 1.0f : 0.0f;
@@ -406,7 +407,8 @@ void visits_answer(struct visits *v, const struct visit_question *q,
   if (visit == NULL || !visit->open)
     return;
   const enum opinion was = visit->opinion;
-  visit->second = *second;
+  if (second->confidence >= visit->second.confidence) // of its answers the surest counts
+    visit->second = *second;
   const bool news = book_weigh(&v->book, visit);
   const float step = fabsf(visit->best.confidence - visit->told_confidence);
   if (!news && visit->opinion == was && step < CONFIDENCE_STEP)
