@@ -92,7 +92,7 @@ static const struct option options[] = {
     {"service", "socket", TEXT, AT(service.socket), 0, 0, "",
      "UNIX socket for bayplate-port, e.g. /run/bayplate/device.sock; empty: none"},
     {"service", "group", TEXT, AT(service.group), 0, 0, "",
-     "that may use the socket, e.g. bayplate-device; empty: bayplated's own"},
+     "that may use the socket; empty: bayplated's own"},
     {"calendar", "listed", INT, AT(calendar.listed), DAYS, NULL,
      "days left at which 建档提醒 begins"},
     {"calendar", "first_call", INT, AT(calendar.first_call), DAYS, NULL, "首拨"},
