@@ -30,8 +30,7 @@ struct pattern {
 static const struct pattern patterns[] = {
     {PLATE_BLUE, 3, "pLsssss"},         {PLATE_GREEN, 1, "pLesdddd"},
     {PLATE_GREEN_LARGE, 0, "pLddddde"}, {PLATE_YELLOW, 3, "pLsssss"},
-    {PLATE_YELLOW, 3, "pLssss学"},      {PLATE_YELLOW, 3, "pLssss挂"},
-    {PLATE_YELLOW2, 3, "pLsssss"},      {PLATE_YELLOW2, 3, "pLssss学"},
+    {PLATE_YELLOW, 3, "pLssss学"},      {PLATE_YELLOW2, 3, "pLsssss"},
     {PLATE_YELLOW2, 3, "pLssss挂"},     {PLATE_WHITE, 3, "pLssss警"},
     {PLATE_WHITE, 0, "pXdddd应急"},     {PLATE_WHITE, 0, "pSdddd应急"},
     {PLATE_WHITE, 1, "WJpdddds"},       {PLATE_WHITE, 1, "WJdddds"},
