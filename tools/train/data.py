@@ -106,7 +106,8 @@ def drawn(rng, glyphs, ptype, province, fresh):
     if not province and rng.random() < 0.25:
         province = CONFUSED[int(rng.integers(len(CONFUSED)))]
     while True:
-        wild = rng.random() < 0.5 and ptype in ("blue", "yellow", "yellow2")
+        # more letters than are issued, so that each is seen as often as a figure; the grammar would refuse to read them
+        wild = not fresh and rng.random() < 0.5 and ptype in ("blue", "yellow", "yellow2")
         text = random_plate(rng, ptype, province, letters=5 if wild else 2)
         if held_out(text) == fresh:
             break
