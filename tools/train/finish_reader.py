@@ -112,7 +112,7 @@ def main():
     ap.add_argument("--work", required=True)
     ap.add_argument("--out", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "vision", "models"))
     ap.add_argument("--version", default="1")
-    ap.add_argument("--per", type=int, default=20, help="generated validation plates of each type and province")
+    ap.add_argument("--per", type=int, default=8, help="generated validation plates of each type and province")
     ap.add_argument("--provinces", help="a Markdown file whose table of provinces is to be written anew")
     ap.add_argument("--sheet", help="write a picture of the real failures here (it shows plates: do not commit)")
     a = ap.parse_args()
