@@ -129,6 +129,13 @@ static void add_candidate(struct fuse_result *r, const struct plate_read *second
   r->alternative[i].confidence = c;
 }
 
+// Plates of the army have no province (letters first; those of the armed police do): rare where
+// cars are serviced, and what foreign plates are taken for by a reader that knows Chinese ones
+// only.
+static bool without_province(const char *text) {
+  return text[0] >= 'A' && text[0] <= 'Z' && strncmp(text, "WJ", 2) != 0;
+}
+
 bool book_weigh(const struct visit_book *b, struct visit *v) {
   struct fuse_result r;
   fuse_result(&v->fuse, &r);
@@ -147,6 +154,8 @@ bool book_weigh(const struct visit_book *b, struct visit *v) {
                r.confidence >= b->threshold - CERTAIN_HYSTERESIS;
   if (r.text[0] == 0 || !r.valid || r.confidence < show)
     v->certainty = VISIT_UNREAD;
+  else if (without_province(r.text) && v->opinion != OPINION_SAME)
+    v->certainty = VISIT_UNSURE; // one reader alone is not enough
   else
     v->certainty = stays || fuse_certain(&r, b->threshold) ? VISIT_CERTAIN : VISIT_UNSURE;
   v->reads = r.reads;

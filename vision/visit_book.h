@@ -70,7 +70,8 @@ struct visit *book_earlier(struct visit_book *b, const struct visit *of, int64_t
 // forgotten.
 struct visit *book_open(struct visit_book *b, int64_t t_ns);
 
-// Weighs the visit's reads again: best, certainty. true: text or certainty is another one.
+// Weighs the visit's reads again: best, certainty. true: text or certainty is another one. A text
+// without a province is certain only when the second reader says the same.
 bool book_weigh(const struct visit_book *b, struct visit *v);
 
 // Fills an event without evidence in.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/visit_private.h"
 
-#define OPEN_READS 2                // agreeing reads that open a visit
-#define OPEN_CONFIDENCE 0.35f       // of the fused text of a car that stands,
-#define OPEN_CONFIDENCE_COMING 0.6f // and of one that moves: better views of it are to come
-#define OPEN_READS_UNSURE 8         // reads that open one though they do not agree
-#define OPEN_READS_STILL 4          // agreeing reads that open one where nothing ever moved
+#define OPEN_READS 2                 // agreeing reads that open a visit
+#define OPEN_CONFIDENCE 0.35f        // of the fused text of a car that stands,
+#define OPEN_CONFIDENCE_COMING 0.85f // and of one that moves: better views of it are to come,
+#define SHRINKS (-0.08f)             // e-folds a second: what goes away shows nothing better later
+#define COMING_NS 600000000          // for which it is waited so long from the first read on
+#define OPEN_READS_UNSURE 8          // reads that open one though they do not agree
+#define OPEN_READS_STILL 4           // agreeing reads that open one where nothing ever moved
 #define OPEN_CONFIDENCE_STILL 0.7f
 #define UNREAD_TRAVEL                                                                              \
   0.3f // plate widths: a car without a text that was here at the start has left its place
@@ -41,12 +43,14 @@ enum ripe visit_ripe(const struct visits *v, const struct track *t, const struct
   const bool carried = visit_carrier(v, t, look) != NULL;
   const bool there = t->travel >= TRAVEL_MIN || carried;
   const bool held = t_ns - t->first_ns >= hold;
-  const float open = t->still_ns == INT64_MAX && !held ? OPEN_CONFIDENCE_COMING : OPEN_CONFIDENCE;
+  const int64_t first = v->link[t - v->tracker.track].first_read_ns;
+  const bool coming =
+      t->still_ns == INT64_MAX && t->growth > SHRINKS && !held && t_ns - first < COMING_NS;
+  const float open = coming ? OPEN_CONFIDENCE_COMING : OPEN_CONFIDENCE;
   if (r->valid && r->agreeing >= OPEN_READS && r->confidence >= open &&
       (there || (r->agreeing >= OPEN_READS_STILL && r->confidence >= OPEN_CONFIDENCE_STILL)))
     return RIPE_TEXT;
-  if (t->travel >= TRAVEL_MIN && r->valid && r->reads >= OPEN_READS_UNSURE &&
-      r->confidence >= OPEN_CONFIDENCE)
+  if (t->travel >= TRAVEL_MIN && r->valid && r->reads >= OPEN_READS_UNSURE && r->confidence >= open)
     return RIPE_TEXT;
   // Without a text it must look like a plate, be on something that was not there before, and not on
   // a car that is known already.

@@ -560,6 +560,21 @@ static void the_surest_of_its_answers_counts(void **state) {
   finish(&w);
 }
 
+static void a_text_without_a_province_is_certain_by_two_readers_only(void **state) {
+  (void)state;
+  struct world w = start(), police = start();
+  visits_set_opinions(w.v, &opinions);
+  arrive(&w, "KR11555", 0.97f);
+  assert_true(w.n > 0);
+  assert_int_equal(last(&w)->certainty, VISIT_UNSURE);
+  answer(&w, "KR11555", 0.9f);
+  assert_int_equal(last(&w)->certainty, VISIT_CERTAIN);
+  arrive(&police, "WJ京1234X", 0.97f);
+  assert_int_equal(last(&police)->certainty, VISIT_CERTAIN);
+  finish(&w);
+  finish(&police);
+}
+
 static void a_changed_text_is_asked_about_again_but_not_for_ever(void **state) {
   (void)state;
   struct world w = start();
@@ -664,6 +679,7 @@ int main(void) {
       cmocka_unit_test(the_second_reader_is_asked_after_the_card_about_its_crop),
       cmocka_unit_test(agreement_raises_and_disagreement_lowers),
       cmocka_unit_test(the_surest_of_its_answers_counts),
+      cmocka_unit_test(a_text_without_a_province_is_certain_by_two_readers_only),
       cmocka_unit_test(a_changed_text_is_asked_about_again_but_not_for_ever),
       cmocka_unit_test(a_car_that_stood_there_is_a_visit_when_it_leaves),
       cmocka_unit_test(a_coming_car_is_shown_by_good_reads_only),
