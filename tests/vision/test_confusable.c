@@ -19,8 +19,8 @@ static void plate(char *out, const char *last) {
 // A measured pair whose factor raises: the table must hold one.
 static void raised_pair(const char **read, const char **other, float *factor) {
   *factor = 1.0f;
-  for (int a = GRAMMAR_PROVINCES; a < GRAMMAR_SYMBOLS; a++) {
-    for (int b = GRAMMAR_PROVINCES; b < GRAMMAR_SYMBOLS; b++) {
+  for (int a = 0; a < GRAMMAR_SYMBOLS; a++) {
+    for (int b = 0; b < GRAMMAR_SYMBOLS; b++) {
       char x[PLATE_TEXT_MAX], y[PLATE_TEXT_MAX];
       plate(x, grammar_symbol(a));
       plate(y, grammar_symbol(b));
