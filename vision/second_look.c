@@ -14,7 +14,7 @@
 #define PLATE_WIDE 88.0f // the plate in it is at most so large
 #define PLATE_HIGH 54.0f
 #define OUTPUTS 10  // corners TL TR BR BL (x, y), plate, two lines
-#define AGAIN 0.85f // two looks' corners that share less of their union are looked at once more
+#define AGAIN 0.6f  // two looks' corners that share less of their union are looked at once more
 #define LOOKS_MAX 2 // at one plate
 
 struct second_look {

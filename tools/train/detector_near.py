@@ -93,7 +93,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def look(net, im, found, again=0.85):
+def look(net, im, found, again=0.6):
     """[(score, quad, double)] -> the same after the second look: score is the geometric mean of both looks, the corners and the lines are
     the second one's. Where the corners moved much (overlap below `again`), it looks once more."""
     out = []
