@@ -82,14 +82,23 @@ enum box_form score_box_form(const struct seen *picture, size_t n) {
   return centre >= 10 && 2 * centre > boxes && centre > 10 * corners ? BOX_CENTRE : BOX_CORNERS;
 }
 
+static bool same_place(const struct label *a, const struct label *b) {
+  bool same = a->has_box == b->has_box && a->has_corners == b->has_corners;
+  for (size_t i = 0; same && i < sizeof a->box / sizeof *a->box; i++)
+    same = a->box[i] >= b->box[i] && a->box[i] <= b->box[i];
+  for (int i = 0; same && i < 4; i++) {
+    const struct point *p = &a->corners.corner[i], *q = &b->corners.corner[i];
+    same = p->x >= q->x && p->x <= q->x && p->y >= q->y && p->y <= q->y;
+  }
+  return same;
+}
+
 // The earlier row that says the same of the same plate; -1: none. Such a row shares its read.
 static int said_before(const struct seen *p, int t) {
   const struct label *l = &p->truth[t];
   for (int i = 0; i < t; i++) {
     const struct label *k = &p->truth[i];
-    if (l->plate[0] && strcmp(k->plate, l->plate) == 0 && k->has_box == l->has_box &&
-        k->has_corners == l->has_corners && memcmp(k->box, l->box, sizeof l->box) == 0 &&
-        memcmp(&k->corners, &l->corners, sizeof l->corners) == 0)
+    if (l->plate[0] && strcmp(k->plate, l->plate) == 0 && same_place(k, l))
       return i;
   }
   return -1;
