@@ -181,14 +181,22 @@ def a_card_does_not_wait_for_a_slow_gateway(folder):
     path, plate = car(folder)
     plates = folder / "plates.json"
     plates.write_text(json.dumps([plate]))
-    policy = bp.PolicyServer(folder, plates, "--slow-ms", "3000")
-    terminal = bp.Terminal(folder, path, policy.port, extra="loop = yes")
+    policy = bp.PolicyServer(folder, plates, "--fault", "slow", "--slow-ms", "2000")
+    source = folder / "later.mp4"
+    terminal = bp.Terminal(folder, source, policy.port, extra="loop = yes")  # not there yet
     try:
         terminal.sign_up()
-        card = card_of(terminal, plate)
-        assert card["customer"] is None and card["lookup"]["state"] == "pending", card
-        card = card_of(terminal, plate, "customer", "policies")
-        assert card["lookup"]["state"] == "fresh", card
+        stream = terminal.events()
+        shutil.copy(path, folder / "part")
+        os.rename(folder / "part", source)
+        cards = []
+        while not cards or not cards[-1]["customer"]:
+            event, _, data = stream.next()
+            if event == "card" and data["plate"] and data["plate"]["text"] == plate:
+                cards.append(data)
+        assert cards[0]["customer"] is None and cards[0]["lookup"]["state"] == "pending", cards[0]
+        assert cards[-1]["policies"] and cards[-1]["lookup"]["state"] == "fresh", cards[-1]
+        stream.close()
     finally:
         terminal.stop()
         policy.stop()
