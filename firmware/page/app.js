@@ -257,7 +257,8 @@ const keys = { j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), Ar
 
 document.addEventListener('keydown', (e) => {
   if (!document.body.classList.contains('in') || e.ctrlKey || e.metaKey || e.altKey) return;
-  if (e.target.closest?.('input, select, textarea, dialog')) return;
+  const typed = e.target.closest?.('input, select, textarea, dialog');
+  if (typed?.getClientRects().length) return; // a field of a dialog just closed keeps the focus for a moment
   const act = keys[e.key];
   if (act) {
     e.preventDefault();
