@@ -11,6 +11,8 @@
 #define EVIDENCE_PAUSE_NS 1000000000
 #define CONFIDENCE_STEP 0.1f               // a rise that is told
 #define ABSORBED_NS (MOTION_ABSORB_NS / 2) // what stood longer may have become background
+#define SAME_WIDTHS 0.9f                   // so close, in plate widths, and ...
+#define SAME_SCALE 1.35f                   // ... so alike in size are two tracks of one plate
 #define ASKED_MAX 6                        // times the second reader is asked about one visit
 #define ASK_AGAIN 1.6f // a crop of the same text must be so much heavier to be asked about
 
@@ -132,6 +134,13 @@ static struct visit *merge(struct visits *v, struct visit *visit, struct visit *
   return into;
 }
 
+// Are these two tracks of one plate? Plates of two cars are never so close to each other in one
+// picture; a plate whose track was lost is found again nearby.
+static bool same_plate(const struct track *a, const struct track *b) {
+  return hypotf(a->x - b->x, a->y - b->y) < SAME_WIDTHS * fminf(a->w, b->w) &&
+         fmaxf(a->w, b->w) < SAME_SCALE * fminf(a->w, b->w);
+}
+
 static void join(struct visits *v, int track, const struct visit_look *look,
                  visit_event_fn *on_event, void *ctx) {
   const struct track *t = &v->tracker.track[track];
@@ -147,7 +156,8 @@ static void join(struct visits *v, int track, const struct visit_look *look,
   sight.area = car_around(&t->quad, look->frame->width, look->frame->height);
   for (int i = 0; i < TRACKS_MAX; i++)
     if (i != track && v->link[i].visit != 0 &&
-        look->t_ns - v->tracker.track[i].last_ns < IN_VIEW_NS)
+        look->t_ns - v->tracker.track[i].last_ns < IN_VIEW_NS &&
+        !same_plate(&v->tracker.track[i], t))
       sight.in_view[sight.views++] = v->link[i].visit;
   struct visit *visit = book_match(&v->book, &sight, look->t_ns);
   enum visit_event_kind kind = VISIT_IMPROVED;

@@ -56,7 +56,8 @@ def main():
     need = 0.9 if glyphs else 0.5
     assert sum(right.values()) >= need * len(rows), "too few are right"
     assert min(right.values()) >= (4 if glyphs else 0), "one type is not read"
-    assert wrong <= 0.05 * max(sure, 20), "sure and wrong too often"
+    # Installed fonts are not what plates are made of: there one in ten may mislead it.
+    assert wrong <= (0.05 if glyphs else 0.1) * max(sure, 20), "sure and wrong too often"
 
 
 main()

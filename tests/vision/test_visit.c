@@ -266,6 +266,22 @@ static void another_car_right_behind_is_another_visit(void **state) {
   }
 }
 
+// Far away it was read wrong; close up its true text begins a track of its own.
+static void a_far_text_that_was_wrong_is_no_car_of_its_own(void **state) {
+  (void)state;
+  struct world w = start();
+  for (int i = 0; i < 40; i++)
+    show(&w, i < 25 ? "皖A00731" : "京A88731", i < 25 ? 0.5f : 0.97f, 640, 300 + 6 * (float)i,
+         40 + 1.8f * (float)i, 0.5f);
+  stand(&w, "京A88731", 0.97f, 2);
+  assert_int_equal(count(&w, VISIT_OPENED), 1);
+  leave(&w, "京A88731", 0.97f);
+  empty(&w, 5);
+  assert_string_equal(nth(&w, VISIT_CLOSED, 0)->best.text, "京A88731");
+  assert_int_equal(count(&w, VISIT_CLOSED), 1);
+  finish(&w);
+}
+
 static void two_cars_in_view_are_two_visits(void **state) {
   (void)state;
   struct world w = start();
@@ -662,6 +678,7 @@ int main(void) {
       cmocka_unit_test(a_parked_car_hidden_without_motion_is_still_there),
       cmocka_unit_test(the_same_car_within_the_gap_is_the_same_visit),
       cmocka_unit_test(another_car_right_behind_is_another_visit),
+      cmocka_unit_test(a_far_text_that_was_wrong_is_no_car_of_its_own),
       cmocka_unit_test(two_cars_in_view_are_two_visits),
       cmocka_unit_test(jitter_of_one_plate_is_one_visit),
       cmocka_unit_test(a_visit_opened_wrongly_is_merged),
