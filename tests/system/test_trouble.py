@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole terminal in trouble: disk, camera, gateway, many pages; and what systemd sees of it."""
+import errno
 import json
 import os
 import pathlib
@@ -268,15 +269,20 @@ def rude_clients_do_no_harm(folder):
             b"NONSENSE\r\n\r\n": (None, 400),
         }
         for request, wanted in raw.items():
+            cut, line = False, b""
             with socket.create_connection(("127.0.0.1", terminal.port), timeout=bp.PATIENCE) as s:
-                s.sendall(request)
-                s.shutdown(socket.SHUT_WR)
+                try:
+                    s.sendall(request)
+                    s.shutdown(socket.SHUT_WR)
+                except OSError as e:  # it may have answered and hung up before it had all of the rubbish
+                    assert e.errno in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN), e
+                    cut = True
                 try:
                     line = s.makefile("rb").readline()
                 except ConnectionResetError:
-                    line = b""
+                    cut = True
                 got = int(line.split()[1]) if line.startswith(b"HTTP/") else None
-                assert got in wanted, (request[:60], got)
+                assert got in wanted or (cut and got is None and wanted[0] >= 400), (request[:60], got)
         code, _ = terminal.request("GET", "/healthz")
         assert code == 200
         for s in slow:
