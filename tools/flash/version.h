@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BAYPLATE_TOOLS_FLASH_VERSION_H
+#define BAYPLATE_TOOLS_FLASH_VERSION_H
+
+// Orders versions as Debian does (deb-version(7), without epochs): runs of digits by their number,
+// "~" before everything, even the end: 1.9 < 1.10, 1.0~rc1 < 1.0. Negative, 0 or positive.
+int version_compare(const char *a, const char *b);
+
+#endif
