@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the system tests share: starts the real programs in a temporary folder, signs in, follows the event stream."""
+import fcntl
 import http.client
+import inspect
 import json
 import os
 import pathlib
@@ -29,25 +31,33 @@ def until(what, check, patience=PATIENCE):
         time.sleep(0.02)
 
 
-def clip(folder, name="gate.mp4", *options):
-    """A drawn gate clip and its truth; made once a build folder."""
+def made_once(name, make):
+    """A file of the build folder that make(path) makes when it is not there; tests run side by side."""
     cache = BINARY / "test-clips"
-    cache.mkdir(exist_ok=True)
-    key = re.sub(r"\W+", "-", "-".join((name, *options)))
-    path = cache / f"{key}.mp4"
-    if not path.exists():
-        made = cache / f"{key}.{os.getpid()}.mp4"
-        subprocess.run([SOURCE / "tools/gate-clip", "--rendered", "--quiet", *options, made], check=True)
-        os.replace(made.with_suffix(".json"), path.with_suffix(".json"))
-        os.replace(made, path)
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / name
+    with open(path.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            make(path.with_suffix(f".part{path.suffix}"))
+            for done in cache.glob(f"{path.stem}.part.*"):
+                if done.suffix != path.suffix:  # what belongs to it is there before it is
+                    done.replace(path.with_suffix(done.suffix))
+            path.with_suffix(f".part{path.suffix}").replace(path)
+    return path
+
+
+def clip(seconds):
+    """A drawn gate clip and its truth."""
+    path = made_once(f"gate-{seconds}.mp4", lambda path: subprocess.run(
+        [SOURCE / "tools/gate-clip", "--rendered", "--quiet", "--seconds", str(seconds), path], check=True))
     return path, json.loads(path.with_suffix(".json").read_text())
 
 
-def part(folder, whole, begin, seconds):
+def part(whole, begin, seconds):
     """A piece of a clip as a clip of its own."""
-    path = pathlib.Path(folder) / f"part-{begin:.2f}.mp4"
-    subprocess.run(["ffmpeg", "-loglevel", "error", "-ss", str(begin), "-i", whole, "-t", str(seconds), path], check=True)
-    return path
+    return made_once(f"{whole.stem}-{begin:.2f}-{seconds}.mp4", lambda path: subprocess.run(
+        ["ffmpeg", "-loglevel", "error", "-y", "-ss", str(begin), "-i", whole, "-t", str(seconds), path], check=True))
 
 
 class PolicyServer:
@@ -224,18 +234,29 @@ class Events:
         self.socket.close()
 
 
-def run(*tests):
-    """Runs each test in a folder of its own; prints what cmocka would."""
+def cases(module):
+    """The test cases of a file: its functions that take a folder and nothing else. tests/system/CMakeLists.txt finds
+    the same by their `def` lines, so that CTest runs each by itself."""
+    return {name: f for name, f in module.items() if inspect.isfunction(f) and f.__module__ == "__main__"
+            and list(inspect.signature(f).parameters) == ["folder"]}
+
+
+def main(module):
+    """Runs the cases named on the command line, or all, each in a folder of its own; prints what cmocka would."""
+    known = cases(module)
+    unknown = [name for name in sys.argv[1:] if name not in known]
+    if unknown:
+        sys.exit(f"no such case: {', '.join(unknown)}; known: {', '.join(known)}")
     failed = 0
-    for test in tests:
+    for name in sys.argv[1:] or known:
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="bayplate-") as folder:
             try:
-                test(pathlib.Path(folder))
-                print(f"[  OK  ] {test.__name__} ({time.monotonic() - begin:.1f} s)")
+                known[name](pathlib.Path(folder))
+                print(f"[  OK  ] {name} ({time.monotonic() - begin:.1f} s)")
             except Exception as e:  # every failure is shown, the next test runs
                 failed += 1
-                print(f"[FAILED] {test.__name__}: {type(e).__name__}: {e}")
+                print(f"[FAILED] {name}: {type(e).__name__}: {e}")
                 for log in pathlib.Path(folder).glob("*.log"):
                     print(f"--- {log.name}\n{log.read_text(errors='replace')[-2500:]}")
     sys.exit(1 if failed else 0)

@@ -12,7 +12,7 @@ import bayplate as bp
 
 
 def cars_arrive_with_plate_owner_and_policies(folder):
-    path, truth = bp.clip(folder, "arrive", "--seconds", "20")
+    path, truth = bp.clip(20)
     policy = bp.PolicyServer(folder, path.with_suffix(".json"))
     terminal = bp.Terminal(folder, path, policy.port)
     try:
@@ -52,7 +52,7 @@ def cars_arrive_with_plate_owner_and_policies(folder):
 
 def the_service_port_asks_the_terminal(folder):
     """What bayplate-port shows a technician: state, log, and the camera's picture as a JPEG that decodes."""
-    cars, _ = standing_cars(folder, 36)
+    cars, _ = standing_cars()
     path = str(folder / "device.sock")
     terminal = bp.Terminal(folder, cars[0], extra=f"loop = yes\n[service]\nsocket = {path}")
 
@@ -82,19 +82,19 @@ def the_service_port_asks_the_terminal(folder):
     assert not os.path.exists(path), "the socket is left behind"
 
 
-def standing_cars(folder, seconds):
+def standing_cars():
     """Clips of two seconds, each with another car that is readable from its first frame on, and one of the empty bay."""
-    whole, truth = bp.clip(folder, "kill", "--seconds", str(seconds))
-    cars = [bp.part(folder, whole, v["first_readable_frame"] / truth["fps"] + 0.5, 2)
-            for v in truth["visits"] if v["readable"] and v["out_s"] and v["out_s"] < seconds]
-    return cars, bp.part(folder, whole, 0, truth["visits"][0]["in_s"] - 0.1)
+    whole, truth = bp.clip(36)
+    cars = [bp.part(whole, v["first_readable_frame"] / truth["fps"] + 0.5, 2)
+            for v in truth["visits"] if v["readable"] and v["out_s"] and v["out_s"] < 36]
+    return cars, bp.part(whole, 0, truth["visits"][0]["in_s"] - 0.1)
 
 
 NO_GAP = "loop = yes\n[visit]\nsame_car_gap_s = 0\ngone_after_s = 0.5"
 
 
 def nothing_acknowledged_is_lost_by_sigkill(folder):
-    cars, empty = standing_cars(folder, 36)
+    cars, empty = standing_cars()
     assert len(cars) > 1, "one car in all runs would be one visit"
     terminal = bp.Terminal(folder, cars[0], extra=NO_GAP)
     terminal.sign_up()
@@ -140,7 +140,7 @@ def nothing_acknowledged_is_lost_by_sigkill(folder):
 
 
 def a_car_that_is_still_there_after_a_power_cut_keeps_its_visit(folder):
-    cars, empty = standing_cars(folder, 36)
+    cars, empty = standing_cars()
     terminal = bp.Terminal(folder, cars[0], extra=NO_GAP)
     terminal.sign_up()
 
@@ -188,7 +188,7 @@ def a_damaged_model_is_told_at_once(folder):
 
 
 def a_damaged_database_is_set_aside(folder):
-    path, _ = bp.clip(folder, "kill", "--seconds", "12")
+    path, _ = bp.clip(12)
     (folder / "data").mkdir()
     (folder / "data/bayplate.db").write_bytes(os.urandom(8192))
     terminal = bp.Terminal(folder, path)
@@ -218,7 +218,7 @@ def a_camera_that_is_away_is_shown_offline(folder):
 
 
 def another_zone_is_taken_over_by_sighup(folder):
-    path, _ = bp.clip(folder, "zone", "--seconds", "12")
+    path, _ = bp.clip(12)
     corner = "\nloop = yes\nzone = 0.9,0 1,0 1,0.1 0.9,0.1"
     terminal = bp.Terminal(folder, path, extra=corner)
     try:
@@ -233,8 +233,4 @@ def another_zone_is_taken_over_by_sighup(folder):
 
 
 if __name__ == "__main__":
-    bp.run(check_config_lists_every_error, a_damaged_model_is_told_at_once, a_damaged_database_is_set_aside,
-           a_camera_that_is_away_is_shown_offline, another_zone_is_taken_over_by_sighup,
-           cars_arrive_with_plate_owner_and_policies,
-           the_service_port_asks_the_terminal,
-           a_car_that_is_still_there_after_a_power_cut_keeps_its_visit, nothing_acknowledged_is_lost_by_sigkill)
+    bp.main(globals())

@@ -15,11 +15,11 @@ import bayplate as bp
 GONE = "[visit]\nsame_car_gap_s = 0\ngone_after_s = 1"
 
 
-def car(folder):
+def standing_car():
     """Two seconds of a standing car, readable from the first frame on, and its plate."""
-    whole, truth = bp.clip(folder, "kill", "--seconds", "36")
+    whole, truth = bp.clip(36)
     first = truth["visits"][0]
-    return bp.part(folder, whole, first["first_readable_frame"] / truth["fps"] + 0.5, 2), first["plate"]
+    return bp.part(whole, first["first_readable_frame"] / truth["fps"] + 0.5, 2), first["plate"]
 
 
 def status(terminal):
@@ -44,7 +44,7 @@ def card_of(terminal, plate, *wanted):
 
 
 def a_full_disk_is_said_and_arrivals_go_on(folder):
-    path, plate = car(folder)
+    path, plate = standing_car()
     terminal = bp.Terminal(folder, path, extra=f"loop = yes\n{GONE}")
     try:
         terminal.sign_up()
@@ -55,9 +55,9 @@ def a_full_disk_is_said_and_arrivals_go_on(folder):
         def limit():  # no file may grow beyond this: met in the midst of a write, as a full disk is, and by root too
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 10, 16 << 10))
-        whole, truth = bp.clip(folder, "kill", "--seconds", "36")
+        whole, truth = bp.clip(36)
         other = truth["visits"][1]
-        terminal.film(bp.part(folder, whole, other["first_readable_frame"] / truth["fps"] + 0.5, 2))
+        terminal.film(bp.part(whole, other["first_readable_frame"] / truth["fps"] + 0.5, 2))
         terminal.start(limit)
         card = card_of(terminal, other["plate"])
         assert card["state"] == "open"
@@ -71,7 +71,7 @@ def a_full_disk_is_said_and_arrivals_go_on(folder):
 
 
 def a_disk_that_cannot_be_written_is_said_and_arrivals_go_on(folder):
-    path, plate = car(folder)
+    path, plate = standing_car()
     terminal = bp.Terminal(folder, path, extra=f"loop = yes\n{GONE}")
     try:
         terminal.sign_up()
@@ -97,7 +97,7 @@ def a_disk_that_cannot_be_written_is_said_and_arrivals_go_on(folder):
 
 
 def a_damaged_database_is_told_on_the_page(folder):
-    path, _ = car(folder)
+    path, _ = standing_car()
     (folder / "data").mkdir()
     (folder / "data/bayplate.db").write_bytes(os.urandom(8192))
     terminal = bp.Terminal(folder, path)
@@ -134,9 +134,9 @@ class RtspCamera:
 
 
 def an_rtsp_camera_that_is_killed_and_comes_back_replays_no_plate(folder):
-    path, plate = car(folder)
-    whole, truth = bp.clip(folder, "kill", "--seconds", "36")
-    empty = bp.part(folder, whole, 0, truth["visits"][0]["in_s"] - 0.1)
+    path, plate = standing_car()
+    whole, truth = bp.clip(36)
+    empty = bp.part(whole, 0, truth["visits"][0]["in_s"] - 0.1)
     camera = RtspCamera(0, frames(folder, "car", path, "1280x720"), "1280x720")
     terminal = bp.Terminal(folder, f"rtsp://127.0.0.1:{camera.port}/cam", extra=f"offline_ms = 1500\n{GONE}")
     try:
@@ -179,7 +179,7 @@ def a_frozen_camera_is_said(folder):
 
 
 def a_card_does_not_wait_for_a_slow_gateway(folder):
-    path, plate = car(folder)
+    path, plate = standing_car()
     plates = folder / "plates.json"
     plates.write_text(json.dumps([plate]))
     policy = bp.PolicyServer(folder, plates, "--fault", "slow", "--slow-ms", "2000")
@@ -204,7 +204,7 @@ def a_card_does_not_wait_for_a_slow_gateway(folder):
 
 
 def a_dead_gateway_is_said_and_asked_again(folder):
-    path, plate = car(folder)
+    path, plate = standing_car()
     plates = folder / "plates.json"
     plates.write_text(json.dumps([plate]))
     policy = bp.PolicyServer(folder, plates)
@@ -224,7 +224,7 @@ def a_dead_gateway_is_said_and_asked_again(folder):
 
 
 def two_hundred_pages_are_told_of_an_arrival(folder):
-    path, plate = car(folder)
+    path, plate = standing_car()
     source = folder / "later.mp4"
     terminal = bp.Terminal(folder, source, extra="loop = yes")  # not there yet
     try:
@@ -250,7 +250,7 @@ def two_hundred_pages_are_told_of_an_arrival(folder):
 
 
 def rude_clients_do_no_harm(folder):
-    path, _ = car(folder)
+    path, _ = standing_car()
     terminal = bp.Terminal(folder, path, extra="loop = yes")
     try:
         terminal.sign_up()
@@ -293,7 +293,7 @@ def rude_clients_do_no_harm(folder):
 
 
 def systemd_hears_ready_watchdog_and_stopping(folder):
-    path, _ = car(folder)
+    path, _ = standing_car()
     notify = folder / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.bind(str(notify))
@@ -314,7 +314,7 @@ def systemd_hears_ready_watchdog_and_stopping(folder):
 
 
 def hangup_takes_over_what_can_be_and_refuses_errors(folder):
-    path, plate = car(folder)
+    path, plate = standing_car()
     plates = folder / "plates.json"
     plates.write_text(json.dumps([{"plate": plate, "days_left": 100}]))
     policy = bp.PolicyServer(folder, plates)
@@ -337,9 +337,4 @@ def hangup_takes_over_what_can_be_and_refuses_errors(folder):
 
 
 if __name__ == "__main__":
-    bp.run(systemd_hears_ready_watchdog_and_stopping, hangup_takes_over_what_can_be_and_refuses_errors,
-           rude_clients_do_no_harm, two_hundred_pages_are_told_of_an_arrival,
-           a_card_does_not_wait_for_a_slow_gateway, a_dead_gateway_is_said_and_asked_again,
-           a_frozen_camera_is_said, an_rtsp_camera_that_is_killed_and_comes_back_replays_no_plate,
-           a_damaged_database_is_told_on_the_page, a_full_disk_is_said_and_arrivals_go_on,
-           a_disk_that_cannot_be_written_is_said_and_arrivals_go_on)
+    bp.main(globals())
