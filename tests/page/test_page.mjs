@@ -12,7 +12,7 @@ import { board, card, nextRev, p } from './cards.mjs';
 const { TERMINAL, SHOTS } = process.env;
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bayplate-page-'));
 fs.mkdirSync(SHOTS, { recursive: true });
-const WAIT = 8000;
+const WAIT = 30000;
 
 class Terminal {
   async start(port = 0) {
