@@ -94,7 +94,7 @@ static bool unpack(struct image *i, ZSTD_outBuffer *to, struct err *e) {
 bool image_read(struct image *i, void *bytes, size_t *n, struct err *e) {
   ZSTD_outBuffer to = {bytes, *n, 0};
   while (to.pos < to.size) {
-    if (i->used == i->have && !i->ended && !fill(i, e))
+    if (i->stream && i->used == i->have && !i->ended && !fill(i, e))
       return false;
     if (i->stream) {
       size_t before = to.pos, taken = i->used;
@@ -106,6 +106,12 @@ bool image_read(struct image *i, void *bytes, size_t *n, struct err *e) {
         return err_set(e, ERR_FORMAT, "%s: cut off", i->path);
     } else if (i->ended) {
       break;
+    } else if (i->used == i->have) { // past our own buffer: no byte is copied twice
+      ssize_t got = read(i->fd, (char *)to.dst + to.pos, to.size - to.pos);
+      if (got < 0 && errno != EINTR)
+        return err_errno(e, errno, "%s", i->path);
+      i->ended = got == 0;
+      to.pos += got > 0 ? (size_t)got : 0;
     } else {
       size_t left = i->have - i->used, m = to.size - to.pos < left ? to.size - to.pos : left;
       memcpy((char *)to.dst + to.pos, i->packed + i->used, m);
