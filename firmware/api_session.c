@@ -6,11 +6,11 @@
 #include <string.h>
 
 static json_t *session_json(struct api *a, const struct auth_person *p, bool setup) {
-  return json_pack("{s:o,s:o,s:b,s:s,s:s}", "person",
-                   p ? json_pack("{s:s,s:s}", "name", p->name, "role", auth_role_name(p->role))
-                     : json_null(),
-                   "csrf", p ? json_string(p->csrf) : json_null(), "setup", setup, "shop",
-                   a->shop_name, "version", BAYPLATE_VERSION);
+  return json_pack(
+      "{s:o,s:o,s:b,s:b,s:s,s:s}", "person",
+      p ? json_pack("{s:s,s:s}", "name", p->name, "role", auth_role_name(p->role)) : json_null(),
+      "csrf", p ? json_string(p->csrf) : json_null(), "setup", setup, "setup_by_label",
+      setup && auth_setup_by_label(a->o.auth), "shop", a->shop_name, "version", BAYPLATE_VERSION);
 }
 
 // 200 also for nobody: the page then shows the sign-in.

@@ -3,6 +3,7 @@
 
 #include "board/log.h"
 #include "firmware/auth_lock.h"
+#include "firmware/device_id.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -18,7 +19,8 @@
 struct auth {
   struct auth_options o;
   pthread_mutex_t lock;
-  char code[AUTH_SETUP_CODE_MAX]; // "" when set up
+  char label_hash[DEVICE_ID_HASH_MAX]; // of the first password, "" for none
+  char code[AUTH_SETUP_CODE_MAX];      // "" when set up, "label" while the label's is asked for
   unsigned code_tries;
   struct auth_lock addresses;
   char dummy_hash[crypto_pwhash_STRBYTES]; // so that unknown names take as long
@@ -83,6 +85,13 @@ static bool hash_pin(const char *pin, char out[STORE_PIN_HASH_MAX], struct err *
 // --- set-up code
 // No letters that look like others when read off a console.
 static void new_code(struct auth *a) {
+  if (a->label_hash[0]) { // printed once: a guesser is slowed down by his address's pauses alone
+    memcpy(a->code, "label", sizeof "label");
+    if (a->code_tries == 0)
+      log_warn("auth", "nobody can sign in yet; the page asks for the first password on the label");
+    a->code_tries = 0;
+    return;
+  }
   static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
   size_t n = 0;
   for (size_t i = 0; i < CODE_LETTERS; i++) {
@@ -102,6 +111,8 @@ static void new_code(struct auth *a) {
 
 // Compares without blanks, dashes and case, in constant time.
 static bool code_matches(const struct auth *a, const char *sent) {
+  if (a->label_hash[0])
+    return device_id_password_ok(a->label_hash, sent);
   char want[CODE_LETTERS + 1] = "", got[CODE_LETTERS + 1] = "";
   size_t n = 0;
   for (const char *p = a->code; *p; p++) {
@@ -144,6 +155,10 @@ bool auth_needs_setup(struct auth *a) {
   bool yes = needs_setup(a);
   pthread_mutex_unlock(&a->lock);
   return yes;
+}
+
+bool auth_setup_by_label(const struct auth *a) {
+  return a->label_hash[0] != '\0';
 }
 
 // --- people
@@ -382,6 +397,8 @@ bool auth_new(struct auth **out, const struct auth_options *o, struct err *e) {
     return err_set(e, ERR_NOMEM, "sign-in: out of memory");
   }
   a->o = *o;
+  if (o->first_password_hash)
+    (void)snprintf(a->label_hash, sizeof a->label_hash, "%s", o->first_password_hash);
   pthread_mutex_init(&a->lock, NULL);
   char nobody[17];
   random_hex(nobody, 8);

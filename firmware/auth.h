@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may see the page: people with a role and a PIN, sessions, lock-out. There is no default
-// password: on the first start a one-time code printed on the console lets its reader make the
-// first person.
+// password: the first person is made by whoever has the first password of the board's label, or, on
+// a machine that was not flashed, a one-time code printed on the console.
 #ifndef BAYPLATE_FIRMWARE_AUTH_H
 #define BAYPLATE_FIRMWARE_AUTH_H
 
@@ -58,6 +58,9 @@ struct auth_options {
   // logged.
   void (*show_code)(void *ctx, const char *code);
   void *ctx;
+  // Of the first password on the board's label (firmware/device_id.h); NULL or "": there is none,
+  // and a set-up code is made. Must outlive the call.
+  const char *first_password_hash;
 };
 
 BP_CHECK bool auth_new(struct auth **out, const struct auth_options *o, struct err *e);
@@ -65,6 +68,8 @@ void auth_free(struct auth *a); // NULL is fine
 
 // Is there nobody yet, so that the set-up is open?
 bool auth_needs_setup(struct auth *a);
+// Does the set-up ask for the label's first password (else for the code in the log)?
+bool auth_setup_by_label(const struct auth *a);
 
 struct auth_person {
   int64_t id;

@@ -53,6 +53,7 @@ struct config {
     int retry_s;                    // pause after a failed look-up while the car is here
   } lookup;
   struct calendar_config calendar;
+  char device_file[CONFIG_PATH_MAX]; // who the board is (firmware/device_id.h); need not be there
   struct {
     char socket[CONFIG_PATH_MAX]; // for bayplate-port; empty: none
     char group[CONFIG_TEXT_MAX];  // that may use it; empty: bayplated's own

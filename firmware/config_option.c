@@ -89,6 +89,8 @@ static const struct option options[] = {
      "so is an \"unknown plate\""},
     {"lookup", "retry_s", INT, AT(lookup.retry_s), 1, 86400, "60",
      "pause after a failed look-up while the car is here"},
+    {"device", "file", TEXT, AT(device_file), 0, 0, "/data/bayplate/device.ini",
+     "serial, model and first password of a flashed board; need not be there"},
     {"service", "socket", TEXT, AT(service.socket), 0, 0, "",
      "UNIX socket for bayplate-port, e.g. /run/bayplate/device.sock; empty: none"},
     {"service", "group", TEXT, AT(service.group), 0, 0, "",

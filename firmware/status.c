@@ -47,14 +47,16 @@ bool status_json(const struct status_sources *s, char **json, struct err *e) {
   char now[ISO_TIME_MAX];
   iso_time(clock_wall_ns(s->clock) / CLOCK_NS_PER_MS, now);
   json_t *root = json_pack(
-      "{s:s, s:[{s:s, s:s, s:o, s:o}], s:{s:b, s:o, s:i, s:o}, s:{s:b, s:o}, s:b, s:s}", "shop",
-      s->shop, "cameras", "name", s->camera_name, "state", camera_state_name(v.camera.state),
-      "last_frame", time_or_null(v.camera.last_frame_wall_ns), "error",
-      text_or_null(v.camera.error), "store", "ok", v.store.condition == STORE_OK, "error",
+      "{s:s, s:[{s:s, s:s, s:o, s:o}], s:{s:b, s:o, s:i, s:o}, s:{s:b, s:o}, s:b, s:s, s:{s:o, "
+      "s:o, s:s}}",
+      "shop", s->shop, "cameras", "name", s->camera_name, "state",
+      camera_state_name(v.camera.state), "last_frame", time_or_null(v.camera.last_frame_wall_ns),
+      "error", text_or_null(v.camera.error), "store", "ok", v.store.condition == STORE_OK, "error",
       text_or_null(v.store.text), "unsaved", (int)v.store.unsaved, "set_aside",
       text_or_null(v.store.set_aside), "evidence", "ok", !v.evidence_bad, "error",
       text_or_null(v.evidence_bad ? v.evidence_text : ""), "clock_trusted", v.clock_trusted, "now",
-      now);
+      now, "device", "serial", text_or_null(s->serial), "model", text_or_null(s->model), "version",
+      BAYPLATE_VERSION);
   return print(root, json, e);
 }
 

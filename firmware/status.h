@@ -18,10 +18,12 @@ struct status_sources {
   struct store *store;
   struct arrivals *arrivals;
   const char *shop;
+  const char *serial, *model; // "" for a machine that was not flashed
 };
 
 // {"shop","cameras":[{"name","state","last_frame","error"}],"store":{"ok","error","unsaved","set_aside"},
-//  "evidence":{"ok","error"},"clock_trusted","now"}. *json is malloc'ed.
+//  "evidence":{"ok","error"},"clock_trusted","now","device":{"serial","model","version"}}. *json is
+//  malloc'ed.
 BP_CHECK bool status_json(const struct status_sources *s, char **json, struct err *e);
 
 // {"ok","version","camera","store","evidence","clock_trusted"}: words only, no personal data. *ok

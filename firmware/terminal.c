@@ -8,6 +8,7 @@
 #include "firmware/api_store.h"
 #include "firmware/arrivals.h"
 #include "firmware/auth.h"
+#include "firmware/device_id.h"
 #include "firmware/device_socket.h"
 #include "firmware/evidence.h"
 #include "firmware/newest.h"
@@ -31,6 +32,7 @@
 struct terminal {
   struct config config;
   const struct bp_clock *clock;
+  struct device_id id;
   struct store *store, *reader; // reader: for the pages
   struct evidence *evidence;
   struct corrections *corrections;
@@ -171,7 +173,10 @@ static bool start_arrivals(struct terminal *t, struct err *e) {
 }
 
 static bool start_page(struct terminal *t, struct err *e) {
-  const struct auth_options ao = {.clock = t->clock, .ops = &auth_on_store, .store = t->store};
+  const struct auth_options ao = {.clock = t->clock,
+                                  .ops = &auth_on_store,
+                                  .store = t->store,
+                                  .first_password_hash = t->id.password_hash};
   t->pages = (struct api_store){.reader = t->reader,
                                 .evidence = t->evidence,
                                 .corrections = t->corrections,
@@ -244,6 +249,15 @@ static bool write_port(const struct terminal *t, struct err *e) {
   return true;
 }
 
+// A damaged file stops nothing: the set-up then asks for the code in the log.
+static void identify(struct terminal *t) {
+  struct err e;
+  if (!device_id_load(&t->id, t->config.device_file, &e))
+    log_error("device", "who this board is cannot be read: %s", e.text);
+  else if (t->id.serial[0])
+    log_info("device", "serial=%s model=%s", t->id.serial, t->id.model);
+}
+
 bool terminal_new(struct terminal **out, const struct config *config, const struct bp_clock *clock,
                   struct err *e) {
   struct terminal *t = calloc(1, sizeof *t);
@@ -256,6 +270,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   t->metric.dropped =
       metric_counter("bayplate_frames_dropped_total", NULL, "Frames pushed out by newer ones.");
   atomic_store(&t->last_tick_ns, clock_mono_ns(clock));
+  identify(t);
   if (!open_store(t, e) || !start_camera(t, e) || !newest_new(&t->newest, e))
     goto fail;
   t->status = (struct status_sources){.clock = clock,
@@ -263,7 +278,9 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
                                       .camera_name = t->config.camera.name,
                                       .feed = t->feed,
                                       .store = t->store,
-                                      .shop = t->config.shop.name};
+                                      .shop = t->config.shop.name,
+                                      .serial = t->id.serial,
+                                      .model = t->id.model};
   if (!start_arrivals(t, e))
     goto fail;
   t->status.arrivals = t->arrivals;

@@ -223,7 +223,7 @@ async function start() {
   $('history-list').replaceChildren();
   status = null;
   contact = 0;
-  gate(s.setup, show);
+  gate(s.setup, show, {}, s.setup_by_label);
 }
 
 // --- keyboard

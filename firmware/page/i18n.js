@@ -38,6 +38,8 @@ const words = {
   soundOn: ['提示音已打开', 'Sound is on'], soundOff: ['提示音已关闭', 'Sound is off'],
   signIn: ['登录', 'Sign in'], name: ['姓名', 'Name'], pin: ['PIN（6 到 12 位数字）', 'PIN (6 to 12 digits)'], pinAgain: ['再输一次 PIN', 'PIN again'],
   setupTitle: ['首次设置', 'First start'], setupText: ['设置码显示在终端的控制台或日志里，只能用一次。', 'The one-time set-up code is on the terminal’s console or in its log.'],
+  setupLabelText: ['首次登录密码印在终端的标签上，只能用一次。', 'The one-time first password is on the terminal’s label.'],
+  codeLabel: ['首次登录密码', 'First password'],
   code: ['设置码', 'Set-up code'], role: ['岗位', 'Role'], advisor: ['服务顾问', 'Service advisor'], specialist: ['续保专员', 'Renewal specialist'],
   manager: ['经理', 'Manager'], technician: ['技术员', 'Technician'], create: ['创建并登录', 'Create and sign in'],
   people: ['人员', 'People'], peopleTitle: ['添加人员', 'Add a person'], add: ['添加', 'Add'], added: ['已添加 {name}', '{name} was added'],

@@ -84,7 +84,7 @@ export function openPeople(role) {
 }
 
 // Shows the form; calls done(session) once signed in.
-export function gate(setup, done, values = {}) {
+export function gate(setup, done, values = {}, byLabel = false) {
   const main = $('gate');
   const form = el('form', 'gate-box');
   const error = el('p', 'gate-error');
@@ -94,10 +94,10 @@ export function gate(setup, done, values = {}) {
   language.type = 'button';
   language.addEventListener('click', () => {
     toggle();
-    gate(setup, done, { name: $('name').value });
+    gate(setup, done, { name: $('name').value }, byLabel);
   });
   form.append(el('h1', '', t(setup ? 'setupTitle' : 'title')));
-  if (setup) form.append(el('p', '', t('setupText')), ...field('code', 'code', 'text', { autocomplete: 'off', maxLength: 20, spellcheck: false }));
+  if (setup) form.append(el('p', '', t(byLabel ? 'setupLabelText' : 'setupText')), ...field('code', byLabel ? 'codeLabel' : 'code', 'text', { autocomplete: 'off', maxLength: 20, spellcheck: false }));
   form.append(...field('name', 'name', 'text', { autocomplete: 'username', maxLength: 40, value: values.name ?? recall('name') ?? '' }));
   if (setup) form.append(...roleField('role', roles, 'manager')); // who starts a terminal must be able to add the others
   const pin = { inputMode: 'numeric', autocomplete: setup ? 'new-password' : 'current-password', minLength: setup ? 6 : 0, maxLength: 12 };

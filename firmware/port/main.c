@@ -4,6 +4,7 @@
 #include "board/log.h"
 #include "board/watchdog.h"
 #include "board/wire.h"
+#include "firmware/device_id.h"
 #include "firmware/port/port_ops.h"
 #include "firmware/port/port_options.h"
 #include "net/lwip/linux/lwip_clock.h"
@@ -121,6 +122,25 @@ static int serve(const struct port_options *o, struct wire *wire, struct service
   _exit(atomic_load(&lost) ? 1 : 0); // no tidying up under threads that still run
 }
 
+// A flashed board knows who it is; what the command line says counts more.
+static bool identify(struct port_options *o, struct port_device *device) {
+  static struct device_id id;
+  struct err e;
+  bool ok = device_id_load(&id, o->device_ini, &e);
+  if (ok && o->device_ini[0] && !id.claim_hash[0])
+    ok = err_set(&e, ERR_NOT_FOUND, "%s: not there, or without claim_hash", o->device_ini);
+  if (!ok) {
+    log_error("port", "not started: %s", e.text);
+    return false;
+  }
+  device->claim_hash = id.claim_hash;
+  if (!o->serial[0])
+    o->serial = id.serial;
+  if (!o->model[0])
+    o->model = id.model[0] ? id.model : "bayplate";
+  return true;
+}
+
 int main(int argc, char **argv) {
   // For ever: lwIP's threads use them until the process ends.
   static struct port_options o;
@@ -134,6 +154,8 @@ int main(int argc, char **argv) {
     return printf("bayplate-port %s\n", BAYPLATE_VERSION) > 0 ? 0 : 1;
   if (!port_options_parse(&o, argc, argv))
     return 2;
+  if (!identify(&o, &device))
+    return 1;
   sigset_t signals;
   (void)sigemptyset(&signals);
   (void)sigaddset(&signals, SIGTERM);

@@ -12,7 +12,8 @@
 
 struct port_device {
   const char *socket;     // bayplated's, "" for none
-  const char *claim_file; // read at each try, so that a new code counts at once
+  const char *claim_file; // read at each try, so that a new code counts at once; "" for none
+  const char *claim_hash; // of a flashed board (firmware/device_id.h), "" for none
   const char *recovery;   // folder, "" for none
   struct port_spool *spool;
 };

@@ -12,8 +12,9 @@
 void port_options_usage(FILE *to) {
   (void)fprintf(
       to,
-      "usage: bayplate-port (--interface NAME | --tap NAME) --serial S --claim-file FILE --spool "
-      "DIR\n"
+      "usage: bayplate-port (--interface NAME | --tap NAME) (--device-ini FILE | --serial S "
+      "--claim-file FILE)\n"
+      "                     --spool DIR\n"
       "                     [--model M] [--slot A|B] [--device SOCKET] [--recovery DIR]\n"
       "                     [--spool-mb N] [--reserve-mb N]\n"
       "Serves a technician's laptop on an isolated link: addresses, the name bayplate-S.local, "
@@ -25,6 +26,8 @@ void port_options_usage(FILE *to) {
       "  --serial S         of the device: letters, digits and '-'\n"
       "  --claim-file FILE  the claim code of the label, at least %d letters and digits, mode "
       "0600\n"
+      "  --device-ini FILE  serial, model and the claim code's hash of a flashed board "
+      "(docs/flash.md)\n"
       "  --spool DIR        where uploads are kept until they are installed\n"
       "  --spool-mb N       the largest upload (512)   --reserve-mb N  disk left free (64)\n"
       "  --device SOCKET    bayplated's [service] socket, for state, logs and pictures\n"
@@ -76,6 +79,7 @@ enum {
   O_SLOT,
   O_DEVICE,
   O_CLAIM,
+  O_DEVICE_INI,
   O_SPOOL,
   O_RECOVERY,
   O_SPOOL_MB,
@@ -108,6 +112,9 @@ static bool take(struct port_options *o, int option, const char *value) {
   case O_CLAIM:
     o->claim_file = value;
     return true;
+  case O_DEVICE_INI:
+    o->device_ini = value;
+    return value[0] != '\0';
   case O_SPOOL:
     o->spool = value;
     return true;
@@ -134,7 +141,10 @@ static bool take(struct port_options *o, int option, const char *value) {
 
 bool port_options_parse(struct port_options *o, int argc, char **argv) {
   *o = (struct port_options){.wire_fd = -1,
-                             .model = "bayplate",
+                             .model = "",
+                             .serial = "",
+                             .claim_file = "",
+                             .device_ini = "",
                              .slot = "",
                              .device = "",
                              .recovery = "",
@@ -149,6 +159,7 @@ bool port_options_parse(struct port_options *o, int argc, char **argv) {
                                         {"slot", required_argument, NULL, O_SLOT},
                                         {"device", required_argument, NULL, O_DEVICE},
                                         {"claim-file", required_argument, NULL, O_CLAIM},
+                                        {"device-ini", required_argument, NULL, O_DEVICE_INI},
                                         {"spool", required_argument, NULL, O_SPOOL},
                                         {"recovery", required_argument, NULL, O_RECOVERY},
                                         {"spool-mb", required_argument, NULL, O_SPOOL_MB},
@@ -167,9 +178,11 @@ bool port_options_parse(struct port_options *o, int argc, char **argv) {
     }
   }
   int wires = (o->interface != NULL) + (o->tap != NULL) + (o->wire_fd >= 0);
-  if (wires != 1 || !o->serial || !o->claim_file || !o->spool || optind != argc) {
-    (void)fprintf(stderr, "bayplate-port: one wire, --serial, --claim-file and --spool are needed; "
-                          "see --help\n");
+  bool known = o->device_ini[0] ? !o->claim_file[0] : o->serial[0] && o->claim_file[0];
+  if (wires != 1 || !known || !o->spool || optind != argc) {
+    (void)fprintf(stderr,
+                  "bayplate-port: one wire, --device-ini or --serial with --claim-file, and "
+                  "--spool are needed; see --help\n");
     return false;
   }
   return true;

@@ -130,6 +130,42 @@ static void identity(struct service_worker *w) {
   service_reply(w, 200, "application/json", NULL, t.buf, t.len);
 }
 
+// A word of the device's as text of a page.
+static void add_plain(struct service_text *t, const char *word) {
+  char one[2] = {0};
+  for (; *word; word++) {
+    one[0] = *word == '<' || *word == '&' ? '?' : *word;
+    service_text_add(t, one);
+  }
+}
+
+// What the label's QR code opens: who this is, and how to go on.
+static void front_page(struct service_worker *w) {
+  const struct service_config *c = w->http->config;
+  char buf[1280];
+  struct service_text t;
+  service_text_init(&t, buf, sizeof buf);
+  service_text_add(&t, "<!doctype html><html lang=zh><meta charset=utf-8>"
+                       "<meta name=viewport content=\"width=device-width\"><title>bayplate ");
+  add_plain(&t, c->serial);
+  service_text_add(&t, "</title><body style=\"font:18px sans-serif;margin:2em;max-width:40em\">"
+                       "<h1>bayplate ");
+  add_plain(&t, c->serial);
+  service_text_add(&t, "</h1><p>型号 Model: ");
+  add_plain(&t, c->model);
+  service_text_add(&t, "<br>版本 Version: ");
+  add_plain(&t, c->version);
+  service_text_add(&t, "<br>系统槽 Slot: ");
+  add_plain(&t, c->slot[0] ? c->slot : "-");
+  service_text_add(&t,
+                   "<p>这是技术员的服务口，与店内网络隔离。认领码在设备标签上。<br>This is the "
+                   "technician's service port, apart from the shop's network. The claim code is on "
+                   "the label.<pre>bayplate-flash --net bayplate-");
+  add_plain(&t, c->serial);
+  service_text_add(&t, ".local --claim ... --keyring ... NEW.raucb</pre>");
+  service_reply(w, 200, "text/html; charset=utf-8", NULL, t.buf, t.len);
+}
+
 static void source(struct service_worker *w, enum service_source what, const char *type) {
   const struct service_config *c = w->http->config;
   void *handle = NULL;
@@ -173,6 +209,7 @@ static const struct route {
   bool open; // no claim code needed: what mDNS tells everybody anyway
   void (*serve)(struct service_worker *w);
 } routes[] = {
+    {"GET", "/", true, front_page},
     {"GET", "/v1/identity", true, identity},
     {"GET", "/v1/state", false, state},
     {"GET", "/v1/logs", false, logs},

@@ -3,6 +3,7 @@
 #include "tests/firmware/auth_memory.h"
 
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -77,6 +78,39 @@ static void the_first_person_needs_the_code(void **state) {
   assert_false(auth_needs_setup(f.auth));
   assert_int_equal(setup(f.code, "又一个", GOOD_PIN), AUTH_TAKEN);
   assert_string_equal(f.person.name, "李店长");
+}
+
+// A flashed board: the label's first password takes the place of the code.
+static void the_labels_password_opens_the_setup(void **state) {
+  (void)state;
+  char hash[128];
+  assert_int_equal(
+      crypto_pwhash_str(hash, "GUTBTS3GLZ97", 12, AUTH_PASSWORD_OPS, AUTH_PASSWORD_BYTES), 0);
+  const struct auth_options o = {.clock = clock_sim_clock(f.clock),
+                                 .ops = &auth_memory_ops,
+                                 .store = &f.memory,
+                                 .show_code = show_code,
+                                 .ctx = &f,
+                                 .first_password_hash = hash};
+  assert_false(auth_setup_by_label(f.auth));
+  auth_free(f.auth);
+  f.codes = 0;
+  assert_true(auth_new(&f.auth, &o, &f.e));
+  memset(hash, 0, sizeof hash); // it was copied
+  assert_true(auth_needs_setup(f.auth));
+  assert_true(auth_setup_by_label(f.auth));
+  assert_int_equal(f.codes, 0); // no second way in
+  assert_int_equal(setup(f.code, "李店长", GOOD_PIN), AUTH_WRONG);
+  assert_int_equal(setup("", "李店长", GOOD_PIN), AUTH_WRONG);
+  assert_int_equal(setup("label", "李店长", GOOD_PIN), AUTH_WRONG);
+  for (int i = 0; i < 2 * AUTH_SETUP_TRIES; i++) { // guessing does not change a printed word
+    clock_sim_advance(f.clock, INT64_C(3600) * CLOCK_NS_PER_S);
+    assert_int_equal(setup("GUTB-TS3G-LZ98", "x", GOOD_PIN), AUTH_WRONG);
+  }
+  clock_sim_advance(f.clock, INT64_C(3600) * CLOCK_NS_PER_S);
+  assert_int_equal(setup("gutb ts3g-lz97", "李店长", GOOD_PIN), AUTH_OK);
+  assert_false(auth_needs_setup(f.auth));
+  assert_int_equal(setup("GUTB-TS3G-LZ97", "又一个", GOOD_PIN), AUTH_TAKEN); // once
 }
 
 static void nothing_secret_is_kept_in_clear(void **state) {
@@ -207,6 +241,7 @@ static void easy_pins_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(the_first_person_needs_the_code, start, stop),
+      cmocka_unit_test_setup_teardown(the_labels_password_opens_the_setup, start, stop),
       cmocka_unit_test_setup_teardown(nothing_secret_is_kept_in_clear, start, stop),
       cmocka_unit_test_setup_teardown(guessing_the_code_makes_a_new_one, start, stop),
       cmocka_unit_test_setup_teardown(a_database_that_cannot_be_read_opens_no_setup, start, stop),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """bayplate-port between two network namespaces: one holds nothing but its cable, the other is the technician's laptop.
 
-usage: tests/system/test_service_port.py PATH-TO-bayplate-port
+usage: tests/system/test_service_port.py PATH-TO-bayplate-port [PATH-TO-bayplate-flash]
 Needs root and the right to make namespaces; exits with 77 (skipped) otherwise.
 """
 import contextlib
@@ -23,6 +23,7 @@ import time
 import unittest
 
 PORT = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 else None
+FLASH = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1][0] != "-" else None
 CLONE_NEWNET = 0x40000000
 SERIAL, CODE = "TEST-0001", "ABCD-EFGH-JKLM"
 NAME = f"bayplate-{SERIAL}.local"
@@ -501,10 +502,37 @@ class Test(unittest.TestCase):
         self.lease.end()
         self.world.stop()
 
+    def bundle_by_the_technicians_program(self, address):
+        w = self.world
+        key, cert, manifest, bundle = (w.dir / n for n in ("key.pem", "cert.pem", "manifest", "new.raucb"))
+        manifest.write_text("[update]\ncompatible=bayplate-test\nversion=99.0\n")
+
+        def run(*args):
+            return subprocess.run([str(a) for a in args], check=True, capture_output=True).stdout
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+            "-out", cert, "-days", "2", "-subj", "/CN=test")
+        sig = run("openssl", "cms", "-sign", "-binary", "-nodetach", "-nosmimecap", "-in", manifest, "-signer", cert,
+                  "-inkey", key, "-outform", "DER")
+        bundle.write_bytes(os.urandom(5_000_001) + sig + len(sig).to_bytes(8, "big"))
+        with inside(w.lap):
+            r = subprocess.run([str(FLASH), "--net", address, "--claim", CODE, "--keyring", str(cert), "--json",
+                                str(bundle)], capture_output=True, text=True)
+        self.assertEqual(r.returncode, 0, r.stdout + r.stderr)
+        self.assertEqual((w.dir / "spool" / "upload.bundle").read_bytes(), bundle.read_bytes())
+
     def test_17_a_tap_device_will_do(self):
         w = self.world
         command = [a if a not in ("--interface", "usb0") else {"--interface": "--tap", "usb0": "svc0"}[a]
                    for a in w.command()]
+        # As a flashed board starts it, with the claim code's hash alone.
+        for option in ("--serial", "--claim-file"):
+            at = command.index(option)
+            del command[at:at + 2]
+        salt = os.urandom(16)
+        claim = hashlib.blake2b(CODE.replace("-", "").encode(), key=salt, digest_size=32).hexdigest()
+        ini = w.dir / "device.ini"
+        ini.write_text(f"[device]\nserial = {SERIAL}\nmodel = bayplate-test\nclaim_hash = blake2b${salt.hex()}${claim}\n")
+        command += ["--device-ini", str(ini)]
         log = w.dir / "tap.log"
         with inside(w.lap), open(log, "w") as f:
             process = subprocess.Popen(command, stderr=f)
@@ -530,7 +558,16 @@ class Test(unittest.TestCase):
                 return None
             address = until(found)
             self.assertTrue(address.startswith("169.254."), address)
-            self.assertEqual(w.curl(f"http://{address}/v1/identity", code=None)[0], 200)
+            status, who = w.curl(f"http://{address}/v1/identity", code=None)
+            self.assertEqual((status, json.loads(who)["model"]), (200, "bayplate-test"))
+            status, page = w.curl(f"http://{address}/", code=None)
+            self.assertEqual(status, 200)
+            self.assertIn(f"bayplate {SERIAL}</h1>".encode(), page)
+            self.assertTrue(page.endswith(b"</pre>"))
+            self.assertEqual(w.curl(f"http://{address}/v1/upload", code=CODE.lower())[0], 200)
+            self.assertEqual(w.curl(f"http://{address}/v1/upload", code=CODE[:-1] + "X")[0], 401)
+            if FLASH:
+                self.bundle_by_the_technicians_program(address)
         finally:
             process.terminate()
             status = process.wait(WAIT_S)
