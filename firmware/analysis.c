@@ -23,6 +23,8 @@ struct analysis {
   struct camera_feed *feed;
   struct newest *newest;
   visit_event_fn *on_event;
+  void (*on_frame)(void *ctx, struct frame *f, const struct plate_read *reads, int n,
+                   bool occupied);
   void *ctx;
   struct detector *detector;
   struct reader *reader, *second; // second: NULL when its model cannot be used
@@ -69,6 +71,12 @@ static void look(struct analysis *a, struct frame *f) {
     log_warn("analysis", "a frame could not be analysed: %s", e.text);
   }
   int64_t end = clock_mono_ns(a->clock);
+  if (a->on_frame) {
+    const struct plate_read *reads = NULL;
+    bool occupied = false;
+    const int n = analyser_plates(a->analyser, &reads, &occupied);
+    a->on_frame(a->ctx, f, reads, n, occupied);
+  }
   metric_add(a->metric.frames, 1);
   metric_observe_ns(a->metric.step, end - begin);
   metric_observe_ns(a->metric.age, end - f->mono_ns);
@@ -153,6 +161,7 @@ bool analysis_new(struct analysis **out, const struct analysis_options *options,
   a->feed = options->feed;
   a->newest = options->newest;
   a->on_event = options->on_event;
+  a->on_frame = options->on_frame;
   a->ctx = options->ctx;
   a->metric.frames = metric_counter("bayplate_frames_analysed_total", NULL, "Frames looked at.");
   a->metric.failed =

@@ -20,6 +20,10 @@ struct analysis_options {
   struct camera_feed *feed; // must outlive the analysis
   struct newest *newest;    // is shown each frame; must outlive the analysis; NULL: nobody asks
   struct store *store;      // visits of the run before go on from here; read during the call only
+  // After each frame: its n plates (-1: it was not looked at), and whether a car is in view. On the
+  // analysis thread; NULL: nobody wants it.
+  void (*on_frame)(void *ctx, struct frame *f, const struct plate_read *reads, int n,
+                   bool occupied);
   visit_event_fn *on_event; // on the analysis thread
   void *ctx;
 };

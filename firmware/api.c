@@ -10,6 +10,7 @@
 
 static const struct http_route routes[] = {
     {HTTP_GET, "/", false, api_page_get},
+    {HTTP_GET, "/aim", false, api_page_get},
     {HTTP_GET, "/assets/", true, api_page_get},
     {HTTP_GET, "/healthz", false, api_health_get},
     {HTTP_GET, "/metrics", false, api_metrics_get},
@@ -24,6 +25,11 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/v1/status", false, api_status_get},
     {HTTP_GET, "/api/v1/evidence/", true, api_evidence_get},
     {HTTP_POST, "/api/v1/corrections", false, api_corrections_post},
+    {HTTP_GET, "/api/v1/commission", false, api_commission_get},
+    {HTTP_GET, "/api/v1/commission/picture", false, api_commission_picture_get},
+    {HTTP_GET, "/api/v1/commission/cars/", true, api_commission_car_get},
+    {HTTP_GET, "/api/v1/commission/sheets/", true, api_commission_sheets_get},
+    {HTTP_POST, "/api/v1/commission/", true, api_commission_post},
 };
 
 bool api_sees_customers(enum auth_role role) {

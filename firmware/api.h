@@ -9,6 +9,8 @@
 #include "firmware/auth.h"
 #include "net/sse.h"
 
+struct commission;
+
 #define API_STATUS_MS 5000 // the status event comes at least so often: the page's "last contact"
 #define API_PAGE_DEFAULT 50
 #define API_PAGE_MAX 200
@@ -46,8 +48,9 @@ struct api_options {
   const char *address;
   int port;
   const char *tls_cert, *tls_key;
-  const char *shop_name; // shown in the page's head; NULL or "": none
-  uint64_t newest_rev;   // store_visit_rev at start
+  const char *shop_name;         // shown in the page's head; NULL or "": none
+  uint64_t newest_rev;           // store_visit_rev at start
+  struct commission *commission; // NULL: no commissioning page
 };
 
 struct api;

@@ -51,6 +51,14 @@ void arrivals_card_context(struct arrivals *a, struct card_context *out) {
   out->clock_trusted = clock_trusted(a->o.clock, a->o.clock_need_sync);
 }
 
+void arrivals_policy(struct arrivals *a, struct lookup_health *out) {
+  lookup_health(a->lookup, out);
+}
+
+bool arrivals_policy_probe(struct arrivals *a, struct err *e) {
+  return lookup_probe(a->lookup, e);
+}
+
 bool arrivals_evidence_trouble(struct arrivals *a, char *text) {
   pthread_mutex_lock(&a->lock);
   bool t = a->trouble;
@@ -401,7 +409,7 @@ void arrivals_post(struct arrivals *a, const struct visit_event *event) {
   pthread_mutex_unlock(&a->lock);
 }
 
-void arrivals_free(struct arrivals *a) {
+void arrivals_stop(struct arrivals *a) {
   if (!a)
     return;
   pthread_mutex_lock(&a->lock);
@@ -410,6 +418,13 @@ void arrivals_free(struct arrivals *a) {
   pthread_mutex_unlock(&a->lock);
   if (a->started)
     (void)pthread_join(a->thread, NULL); // our own joinable thread: cannot fail
+  a->started = false;
+}
+
+void arrivals_free(struct arrivals *a) {
+  if (!a)
+    return;
+  arrivals_stop(a);
   lookup_free(a->lookup);
   pthread_cond_destroy(&a->filled);
   pthread_cond_destroy(&a->emptied);

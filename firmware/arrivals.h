@@ -8,6 +8,7 @@
 #include "board/err.h"
 #include "firmware/card.h"
 #include "firmware/evidence.h"
+#include "firmware/lookup.h"
 #include "firmware/store.h"
 #include "net/policy_config.h"
 #include "vision/visit_event.h"
@@ -46,7 +47,10 @@ BP_CHECK bool arrivals_start(struct arrivals *a, struct err *e);
 // Takes one event (its crop is copied). Waits while the queue is full: a visit is never dropped.
 void arrivals_post(struct arrivals *a, const struct visit_event *event);
 
-// Writes what is queued, stops the thread. NULL is fine.
+// Writes what is queued, stops the thread; what the pages ask is still answered until
+// arrivals_free. NULL is fine.
+void arrivals_stop(struct arrivals *a);
+// The same, and the end. NULL is fine.
 void arrivals_free(struct arrivals *a);
 
 // Takes over another calendar and other ages; cards of cars at hand are told again. ERR_LIMIT after
@@ -54,6 +58,10 @@ void arrivals_free(struct arrivals *a);
 BP_CHECK bool arrivals_reload(struct arrivals *a, const struct calendar_config *calendar,
                               int64_t found_ttl_ms, int64_t unknown_ttl_ms, int64_t retry_ms,
                               struct err *e);
+
+// As lookup_health() and lookup_probe(). Any thread.
+void arrivals_policy(struct arrivals *a, struct lookup_health *out);
+BP_CHECK bool arrivals_policy_probe(struct arrivals *a, struct err *e);
 
 // How a card is composed at this moment; also for the pages' own threads.
 void arrivals_card_context(struct arrivals *a, struct card_context *out);

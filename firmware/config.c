@@ -122,8 +122,10 @@ static void check_whole(struct parse *p) {
     complain(p, 0, "store", "dir", "missing; name the folder for the database and the crops");
   if ((c->http.tls_cert[0] == '\0') != (c->http.tls_key[0] == '\0'))
     complain(p, 0, "http", "tls_key", "tls_cert and tls_key go together; set both or neither");
-  if (c->visit.zone_points == 1 || c->visit.zone_points == 2)
-    complain(p, 0, "camera", "zone", "a polygon needs at least three points");
+  struct zone zone;
+  const int at = config_option_find("camera", "zone");
+  if (!zone_init(&zone, c->visit.zone, c->visit.zone_points, &e))
+    complain(p, at >= 0 ? p->seen[at] : 0, "camera", "zone", e.text);
   c->policy_enabled = c->policy.base[0] != '\0';
   if (c->policy_enabled && !policy_config_check(&c->policy, policy_complains, p) && p->errors == 0)
     complain(p, 0, "policy", "", "not usable"); // each error was told above

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PROBE_TAG UINT64_MAX // an answer that nothing is done with
+
 // One answer on its way from the client's thread to the writer's.
 struct answer {
   struct answer *next;
@@ -41,8 +43,9 @@ struct lookup {
   struct pending pending[LOOKUP_PENDING_MAX];
   struct pause pause[LOOKUP_PENDING_MAX]; // a ring: the oldest is forgotten first
   unsigned next_pause;
-  pthread_mutex_t lock; // guards `answers` only
+  pthread_mutex_t lock; // guards the next two
   struct answer *answers;
+  struct lookup_health health;
 };
 
 static int64_t wall_ms(const struct lookup *l) {
@@ -53,10 +56,43 @@ static int64_t mono_ms(const struct lookup *l) {
   return clock_mono_ns(l->o.clock) / CLOCK_NS_PER_MS;
 }
 
+static void note_health(struct lookup *l, const struct policy_result *r) {
+  pthread_mutex_lock(&l->lock);
+  struct lookup_health *h = &l->health;
+  h->wall_ms = wall_ms(l);
+  h->ok = r->status != POLICY_FAILED;
+  h->http_status = r->http_status;
+  h->elapsed_ms = (int)(r->elapsed_ns / CLOCK_NS_PER_MS);
+  h->fault[0] = h->text[0] = '\0';
+  if (!h->ok) {
+    const char *fault = policy_fault_name(r->fault);
+    memcpy(h->fault, fault, strnlen(fault, sizeof h->fault - 1) + 1);
+    memcpy(h->text, r->err.text, sizeof h->text);
+  }
+  pthread_mutex_unlock(&l->lock);
+}
+
+void lookup_health(struct lookup *l, struct lookup_health *out) {
+  pthread_mutex_lock(&l->lock);
+  *out = l->health;
+  pthread_mutex_unlock(&l->lock);
+  out->configured = l->client != NULL;
+  out->ready = l->client && policy_client_ready(l->client);
+}
+
+bool lookup_probe(struct lookup *l, struct err *e) {
+  if (!l->client)
+    return err_set(e, ERR_STATE, "no policy gateway is configured");
+  return policy_client_ask(l->client, LOOKUP_PROBE_PLATE, PROBE_TAG, e);
+}
+
 static void on_result(void *ctx, const struct policy_result *r) {
   struct lookup *l = ctx;
   if (r->status == POLICY_FAILED && r->fault == POLICY_FAULT_CANCELLED)
     return; // only at the end
+  note_health(l, r);
+  if (r->tag == PROBE_TAG)
+    return;
   struct answer *a = calloc(1, sizeof *a);
   if (!a) {
     log_error("lookup", "no memory for an answer; it will be asked for again after a restart");

@@ -35,6 +35,24 @@ void lookup_free(struct lookup *l);
 void lookup_set_ages(struct lookup *l, int64_t found_ttl_ms, int64_t unknown_ttl_ms,
                      int64_t retry_ms);
 
+// How the gateway answers.
+struct lookup_health {
+  bool configured;
+  bool ready;      // the breaker lets questions through
+  int64_t wall_ms; // of the last answer or failure; 0: none yet
+  bool ok;         // it was an answer, also "unknown plate"
+  int http_status; // 0: none was received
+  int elapsed_ms;
+  char fault[24];          // policy_fault_name(); "" when ok
+  char text[ERR_TEXT_MAX]; // no plate, no token; "" when ok
+};
+// Any thread.
+void lookup_health(struct lookup *l, struct lookup_health *out);
+// Asks the gateway about LOOKUP_PROBE_PLATE; what it says is seen by lookup_health() alone. Never
+// waits. Any thread. ERR_STATE: no gateway is configured.
+#define LOOKUP_PROBE_PLATE "京A00000"
+BP_CHECK bool lookup_probe(struct lookup *l, struct err *e);
+
 // Makes sure that something fresh is known or being asked about a plate; call it again and again
 // while the car is here. Never waits for the network. A failed look-up is repeated after retry_ms
 // at the earliest.

@@ -3,26 +3,32 @@
 
 #include "board/log.h"
 #include "board/metrics.h"
+#include "board/network.h"
 #include "firmware/analysis.h"
 #include "firmware/api.h"
 #include "firmware/api_store.h"
 #include "firmware/arrivals.h"
 #include "firmware/auth.h"
+#include "firmware/commission.h"
 #include "firmware/device_id.h"
 #include "firmware/device_socket.h"
 #include "firmware/evidence.h"
 #include "firmware/newest.h"
+#include "firmware/settings.h"
 #include "firmware/status.h"
 #include "firmware/store.h"
 #include "firmware/store_visit.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STALLED_NS (20 * CLOCK_NS_PER_S) // a thread without a step for so long hangs
 #define HOUR_MS (INT64_C(3600) * 1000)
@@ -30,7 +36,11 @@
 #define SNAPSHOT_MS 1000 // how long a picture for the service port is waited for
 
 struct terminal {
-  struct config config;
+  struct config config; // with the settings of the commissioning page
+  pthread_mutex_t base_lock;
+  struct config base; // as the file has it; guarded by base_lock
+  struct settings *settings;
+  struct commission *commission;
   const struct bp_clock *clock;
   struct device_id id;
   struct store *store, *reader; // reader: for the pages
@@ -56,6 +66,12 @@ struct terminal {
 static void on_visit(void *ctx, const struct visit_event *event) {
   struct terminal *t = ctx;
   arrivals_post(t->arrivals, event);
+  commission_visit(t->commission, event);
+}
+
+static void on_frame(void *ctx, struct frame *f, const struct plate_read *reads, int n,
+                     bool occupied) {
+  commission_frame(((struct terminal *)ctx)->commission, f, reads, n, occupied);
 }
 
 static void on_card(void *ctx, uint64_t rev, const char *json) {
@@ -146,6 +162,119 @@ static bool open_store(struct terminal *t, struct err *e) {
          corrections_open(&t->corrections, path, CORRECTIONS_MAX, e);
 }
 
+// The newest configuration of the file with the settings over it, to those that take it over while
+// running.
+static void take_over(struct terminal *t) {
+  (void)pthread_mutex_lock(&t->base_lock);
+  struct config *c = malloc(sizeof *c);
+  if (c) {
+    *c = t->base;
+    settings_apply(t->settings, c);
+    commission_set_zone(t->commission, &c->visit);
+    if (t->analysis) // not before it is there, nor after it is gone
+      analysis_reload(t->analysis, &c->visit);
+  } else {
+    log_error("config", "not taken over: no memory");
+  }
+  (void)pthread_mutex_unlock(&t->base_lock);
+  free(c);
+}
+
+// The page may ask for it from another thread. Returns the one before.
+static struct analysis *show_analysis(struct terminal *t, struct analysis *analysis) {
+  (void)pthread_mutex_lock(&t->base_lock);
+  struct analysis *before = t->analysis;
+  t->analysis = analysis;
+  (void)pthread_mutex_unlock(&t->base_lock);
+  return before;
+}
+
+static void settings_changed(void *ctx) {
+  take_over(ctx);
+}
+
+static json_t *network_json(void) {
+  struct network_address list[16];
+  size_t n = 0;
+  struct err e;
+  json_t *out = json_array();
+  if (!network_list(list, sizeof list / sizeof *list, &n, &e))
+    log_warn("network", "%s", e.text);
+  for (size_t i = 0; i < n; i++)
+    json_array_append_new(out, json_pack("{s:s,s:s,s:b}", "name", list[i].name, "address",
+                                         list[i].address, "running", list[i].running));
+  return out;
+}
+
+static json_t *policy_json(struct terminal *t) {
+  struct lookup_health h;
+  char at[ISO_TIME_MAX] = "";
+  arrivals_policy(t->arrivals, &h);
+  if (h.wall_ms)
+    iso_time(h.wall_ms, at);
+  return json_pack("{s:b,s:b,s:s,s:b,s:i,s:i,s:s,s:s}", "configured", h.configured, "ready",
+                   h.ready, "at", at, "ok", h.ok, "http_status", h.http_status, "ms", h.elapsed_ms,
+                   "fault", h.fault, "text", h.text);
+}
+
+// What stands around the camera.
+static json_t *world_json(void *ctx) {
+  struct terminal *t = ctx;
+  struct camera_status camera;
+  char now[ISO_TIME_MAX];
+  camera_feed_status(t->feed, &camera);
+  iso_time(clock_wall_ns(t->clock) / CLOCK_NS_PER_MS, now);
+  return json_pack("{s:b,s:b,s:s,s:s,s:s,s:o,s:o}", "clock_trusted",
+                   clock_trusted(t->clock, t->config.shop.clock_need_sync), "clock_synchronised",
+                   t->clock->ops->synchronised(t->clock->ctx), "now", now, "camera",
+                   camera_state_name(camera.state), "camera_error", camera.error, "network",
+                   network_json(), "policy", policy_json(t));
+}
+
+static bool probe(void *ctx, struct err *e) {
+  return arrivals_policy_probe(((struct terminal *)ctx)->arrivals, e);
+}
+
+// bayplate-sheet lies beside this program.
+static void sheet_program(char *out, size_t size) {
+  char self[CONFIG_PATH_MAX];
+  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  self[n > 0 ? n : 0] = '\0';
+  char *slash = strrchr(self, '/');
+  if (slash)
+    *slash = '\0';
+  (void)snprintf(out, size, "%s/bayplate-sheet", slash ? self : "/usr/bin");
+}
+
+static bool start_commission(struct terminal *t, struct err *e) {
+  char program[CONFIG_PATH_MAX + 32];
+  sheet_program(program, sizeof program);
+  const struct commission_options o = {.clock = t->clock,
+                                       .settings = t->settings,
+                                       .dir = t->config.store.dir,
+                                       .shop = t->config.shop.name,
+                                       .camera = t->config.camera.name,
+                                       .serial = t->id.serial,
+                                       .sheet_program = program,
+                                       .world = world_json,
+                                       .changed = settings_changed,
+                                       .probe = probe,
+                                       .ctx = t};
+  if (!commission_new(&t->commission, &o, e))
+    return err_prefix(e, "commissioning");
+  commission_set_zone(t->commission, &t->config.visit);
+  return true;
+}
+
+static bool start_settings(struct terminal *t, struct err *e) {
+  char path[STORE_PATH_MAX];
+  (void)snprintf(path, sizeof path, "%s/settings.json", t->config.store.dir);
+  if (!settings_open(&t->settings, path, e))
+    return err_prefix(e, "settings");
+  settings_apply(t->settings, &t->config);
+  return true;
+}
+
 static bool start_camera(struct terminal *t, struct err *e) {
   struct camera_feed_config fc = {.offline_ms = t->config.camera.offline_ms};
   memcpy(fc.camera.source, t->config.camera.source, sizeof fc.camera.source);
@@ -196,7 +325,8 @@ static bool start_page(struct terminal *t, struct err *e) {
                           .port = t->config.http.port,
                           .tls_cert = t->config.http.tls_cert,
                           .tls_key = t->config.http.tls_key,
-                          .shop_name = t->config.shop.name};
+                          .shop_name = t->config.shop.name,
+                          .commission = t->commission};
   if (!store_visit_rev(t->store, &o.newest_rev, e))
     return false;
   if (!auth_new(&t->auth, &ao, e))
@@ -263,7 +393,11 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   struct terminal *t = calloc(1, sizeof *t);
   if (!t)
     return err_set(e, ERR_NOMEM, "no memory");
-  t->config = *config;
+  if (pthread_mutex_init(&t->base_lock, NULL) != 0) {
+    free(t);
+    return err_set(e, ERR_NOMEM, "no memory");
+  }
+  t->config = t->base = *config;
   t->clock = clock;
   t->metric.camera_up = metric_gauge("bayplate_camera_up", NULL, "1 while frames come.");
   t->metric.store_ok = metric_gauge("bayplate_store_ok", NULL, "1 while visits are saved.");
@@ -271,7 +405,8 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
       metric_counter("bayplate_frames_dropped_total", NULL, "Frames pushed out by newer ones.");
   atomic_store(&t->last_tick_ns, clock_mono_ns(clock));
   identify(t);
-  if (!open_store(t, e) || !start_camera(t, e) || !newest_new(&t->newest, e))
+  if (!open_store(t, e) || !start_settings(t, e) || !start_camera(t, e) ||
+      !newest_new(&t->newest, e))
     goto fail;
   t->status = (struct status_sources){.clock = clock,
                                       .clock_need_sync = config->shop.clock_need_sync,
@@ -284,16 +419,23 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   if (!start_arrivals(t, e))
     goto fail;
   t->status.arrivals = t->arrivals;
-  if (!start_page(t, e) || !write_port(t, e) || !arrivals_start(t->arrivals, e))
+  if (!start_commission(t, e) || !start_page(t, e) || !write_port(t, e) ||
+      !arrivals_start(t->arrivals, e))
     goto fail;
   const struct analysis_options ao = {.config = &t->config,
                                       .clock = clock,
                                       .feed = t->feed,
                                       .newest = t->newest,
                                       .store = t->store,
+                                      .on_frame = on_frame,
                                       .on_event = on_visit,
                                       .ctx = t};
-  if (!analysis_new(&t->analysis, &ao, e) || !start_socket(t, e))
+  struct analysis *analysis = NULL;
+  if (!analysis_new(&analysis, &ao, e))
+    goto fail;
+  show_analysis(t, analysis);
+  take_over(t); // what the page changed meanwhile
+  if (!start_socket(t, e))
     goto fail;
   *out = t;
   return true;
@@ -307,16 +449,20 @@ void terminal_free(struct terminal *t) {
   if (!t)
     return;
   device_socket_free(t->socket);
-  analysis_free(t->analysis);
+  analysis_free(show_analysis(t, NULL));
   newest_free(t->newest);
-  arrivals_free(t->arrivals);
+  arrivals_stop(t->arrivals); // it tells the page; then the page, which asks it
   api_free(t->api);
+  arrivals_free(t->arrivals);
   auth_free(t->auth);
+  commission_free(t->commission);
+  settings_free(t->settings);
   camera_feed_free(t->feed);
   evidence_free(t->evidence);
   corrections_free(t->corrections);
   store_close(t->reader);
   store_close(t->store);
+  (void)pthread_mutex_destroy(&t->base_lock); // nobody holds it
   free(t);
 }
 
@@ -338,7 +484,10 @@ void terminal_reload(struct terminal *t, const struct config *config) {
     log_error("config", "not taken over: %s", e.text);
     return;
   }
-  analysis_reload(t->analysis, &config->visit);
+  (void)pthread_mutex_lock(&t->base_lock);
+  t->base = *config;
+  (void)pthread_mutex_unlock(&t->base_lock);
+  take_over(t);
   log_info("config",
            "log level, calendar, look-up ages, zone, direction, gaps and thresholds of visits "
            "are taken over; all else needs a restart");

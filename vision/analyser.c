@@ -31,6 +31,7 @@ struct analyser {
   int64_t last_ns, moved_ns;
   int64_t looked_ns; // last look at the whole zone; INT64_MIN: none
   bool started;
+  int plates;                             // in `read`, of the last frame; -1: it was not looked at
   struct detection whole[DETECTIONS_MAX]; // of a look at the whole zone
   struct detection found[DETECTIONS_MAX]; // the frame's plates,
   bool news[DETECTIONS_MAX];              // whether a read of them is news,
@@ -249,6 +250,7 @@ bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t
     a->moved_ns = t_ns - SETTLE_NS - 1;
   }
   a->last_ns = t_ns;
+  a->plates = -1;
   a->stats.frames++;
   struct motion_result motion;
   if (!motion_step(a->motion, frame, t_ns, &motion, e))
@@ -260,6 +262,7 @@ bool analyser_step(struct analyser *a, const struct image_view *frame, int64_t t
   if (!look_at(a, frame, t_ns, worth_a_look(a, t_ns), &look, e))
     return err_prefix(e, "analyser");
   a->stats.gated += !look.looked;
+  a->plates = look.looked ? look.n : -1;
   if (visits_car_seen(a->visits, t_ns)) {
     a->stats.car_frames++;
     a->stats.car_looked += look.looked;
@@ -276,6 +279,12 @@ void analyser_camera_lost(struct analyser *a) {
 
 void analyser_idle(struct analyser *a, int64_t t_ns, visit_event_fn *on_event, void *ctx) {
   visits_idle(a->visits, t_ns, on_event, ctx);
+}
+
+int analyser_plates(const struct analyser *a, const struct plate_read **reads, bool *occupied) {
+  *reads = a->read;
+  *occupied = a->started && visits_car_in_view(a->visits, a->last_ns);
+  return a->started ? a->plates : -1;
 }
 
 void analyser_get_stats(const struct analyser *a, struct analyser_stats *out) {

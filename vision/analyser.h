@@ -85,6 +85,10 @@ void analyser_camera_lost(struct analyser *a);
 // closed.
 void analyser_idle(struct analyser *a, int64_t t_ns, visit_event_fn *on_event, void *ctx);
 
+// The plates of the last frame, valid until the next step; returns how many, -1 when it was not
+// looked at. *occupied: a car is in view.
+int analyser_plates(const struct analyser *a, const struct plate_read **reads, bool *occupied);
+
 // Stop: closes nothing (visits in view go on after the restart by analyser_seed).
 void analyser_get_stats(const struct analyser *a, struct analyser_stats *out);
 

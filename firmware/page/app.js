@@ -191,7 +191,7 @@ function show(s) {
   $('shop').textContent = s.shop ?? '';
   $('bar').hidden = $('board').hidden = false;
   role = s.person?.role ?? '';
-  $('b-people').hidden = role !== 'manager' && role !== 'technician';
+  $('b-aim').hidden = $('b-people').hidden = role !== 'manager' && role !== 'technician';
   document.body.classList.add('in');
   apply();
   drawStatus();

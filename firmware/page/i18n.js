@@ -42,13 +42,18 @@ const words = {
   codeLabel: ['首次登录密码', 'First password'],
   code: ['设置码', 'Set-up code'], role: ['岗位', 'Role'], advisor: ['服务顾问', 'Service advisor'], specialist: ['续保专员', 'Renewal specialist'],
   manager: ['经理', 'Manager'], technician: ['技术员', 'Technician'], create: ['创建并登录', 'Create and sign in'],
-  people: ['人员', 'People'], peopleTitle: ['添加人员', 'Add a person'], add: ['添加', 'Add'], added: ['已添加 {name}', '{name} was added'],
+  people: ['人员', 'People'], aim: ['调试', 'Camera'], peopleTitle: ['添加人员', 'Add a person'], add: ['添加', 'Add'], added: ['已添加 {name}', '{name} was added'],
   e_wrong: ['姓名、PIN 或设置码不对', 'Name, PIN or code is wrong'], e_locked: ['尝试次数过多，请等 {n} 秒', 'Too many tries; wait {n} seconds'],
   e_pin: ['PIN 需要 6 到 12 位数字，且不能太简单（如 123456、888888）', 'The PIN needs 6 to 12 digits and must not be easy (123456, 888888)'],
   e_name: ['请填写姓名', 'Give a name'], e_taken: ['已被占用或设置已完成，请刷新', 'Taken, or the set-up is done already: reload'],
   e_trouble: ['终端存储故障，暂时无法登录', 'Storage trouble in the terminal: sign-in is not possible now'],
   e_net: ['连不上终端', 'The terminal does not answer'], e_same: ['两次 PIN 不一致', 'The two PINs differ'],
 };
+
+// Further words of another page.
+export function addWords(more) {
+  Object.assign(words, more);
+}
 
 function stored(name) {
   try {

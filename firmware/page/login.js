@@ -17,7 +17,8 @@ export async function logout() {
   await fetch('/api/v1/session', { method: 'DELETE', headers: { 'X-CSRF-Token': csrf } });
 }
 
-async function post(path, body) {
+// Sends JSON with the session's token: {session: the answer} or {error: in words}.
+export async function post(path, body) {
   try {
     const headers = { 'Content-Type': 'application/json' };
     if (csrf) headers['X-CSRF-Token'] = csrf;

@@ -266,6 +266,34 @@ static void a_technician_sees_no_customer(void **state) {
                    403);
 }
 
+static void commissioning_is_for_those_who_mount_the_camera(void **state) {
+  (void)state;
+  static const char *const gets[] = {"/api/v1/commission", "/api/v1/commission/picture",
+                                     "/api/v1/commission/cars/9", "/api/v1/commission/sheets/",
+                                     "/api/v1/commission/sheets/20260308-141502.png"};
+  static const char *const posts[] = {"region", "trial", "expect", "judge", "probe", "sheets"};
+  char path[64];
+  for (int signed_in = 0; signed_in < 2; signed_in++) {
+    const int want = signed_in ? 403 : 401; // an advisor's page does not show the camera
+    for (size_t i = 0; i < sizeof gets / sizeof *gets; i++)
+      assert_int_equal(ask("GET", gets[i], "", NULL), want);
+    for (size_t i = 0; i < sizeof posts / sizeof *posts; i++) {
+      snprintf(path, sizeof path, "/api/v1/commission/%s", posts[i]);
+      assert_int_equal(ask("POST", path, "", "{}"), want);
+    }
+    if (!signed_in)
+      sign_up("advisor");
+  }
+}
+
+static void a_technician_must_send_the_token(void **state) {
+  (void)state;
+  sign_up("technician");
+  assert_int_equal(ask("POST", "/api/v1/commission/trial", "", "{}"), 404); // none in this test
+  *strstr(headers, "X-CSRF-Token") = '\0';
+  assert_int_equal(ask("POST", "/api/v1/commission/trial", "", "{}"), 403);
+}
+
 static void other_sites_cannot_act(void **state) {
   (void)state;
   const char login[] = "{\"name\":\"a\",\"pin\":\"" PIN "\"}";
@@ -365,6 +393,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_manager_sees_all_and_adds_people, start, stop),
       cmocka_unit_test_setup_teardown(a_correction_is_kept, start, stop),
       cmocka_unit_test_setup_teardown(a_technician_sees_no_customer, start, stop),
+      cmocka_unit_test_setup_teardown(commissioning_is_for_those_who_mount_the_camera, start, stop),
+      cmocka_unit_test_setup_teardown(a_technician_must_send_the_token, start, stop),
       cmocka_unit_test_setup_teardown(other_sites_cannot_act, start, stop),
       cmocka_unit_test_setup_teardown(malformed_bodies, start, stop),
       cmocka_unit_test_setup_teardown(wrong_pins_lock_and_say_how_long, start, stop),

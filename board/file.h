@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small files that a power cut must not spoil.
+#ifndef BAYPLATE_BOARD_FILE_H
+#define BAYPLATE_BOARD_FILE_H
+
+#include "board/err.h"
+
+#include <stddef.h>
+
+#define FILE_PATH_MAX 768
+
+// Writes path as a whole or not at all: a file beside it ("PATH.tmp", mode 0600) is filled, synced
+// and renamed over it, then the folder is synced; on true it is durable. Errors by errno, named by
+// path.
+BP_CHECK bool file_put(const char *path, const void *data, size_t len, struct err *e);
+
+// Reads a whole regular file of at most max bytes (no symbolic link is followed at its end) into
+// malloc'ed memory with a NUL after it. ERR_NOT_FOUND, ERR_LIMIT, others by errno.
+BP_CHECK bool file_get(const char *path, size_t max, void **data, size_t *len, struct err *e);
+
+#endif
