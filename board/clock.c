@@ -35,7 +35,7 @@ static bool system_synchronised(void *ctx) {
   return state >= 0 && state != TIME_ERROR && !(tx.status & STA_UNSYNC);
 }
 
-static const struct clock_ops system_ops = {system_mono, system_wall, system_synchronised};
+static const struct clock_ops system_ops = {system_mono, system_wall, system_synchronised, NULL};
 
 const struct bp_clock *clock_system(void) {
   static const struct bp_clock c = {&system_ops, NULL};
@@ -73,7 +73,7 @@ static bool sim_synchronised(void *ctx) {
   return s;
 }
 
-static const struct clock_ops sim_ops = {sim_mono, sim_wall, sim_synchronised};
+static const struct clock_ops sim_ops = {sim_mono, sim_wall, sim_synchronised, NULL};
 
 struct clock_sim *clock_sim_new(int64_t mono_ns, int64_t wall_ns) {
   struct clock_sim *c = calloc(1, sizeof *c);
@@ -123,8 +123,13 @@ int64_t clock_wall_ns(const struct bp_clock *c) {
   return c->ops->wall_ns(c->ctx);
 }
 
+int64_t clock_build_s(void) {
+  return BAYPLATE_BUILD_EPOCH;
+}
+
 bool clock_trusted(const struct bp_clock *c, bool need_sync) {
-  if (clock_wall_ns(c) < (int64_t)BAYPLATE_BUILD_EPOCH * CLOCK_NS_PER_S)
+  if (clock_wall_ns(c) < clock_build_s() * CLOCK_NS_PER_S ||
+      (c->ops->guessed && c->ops->guessed(c->ctx)))
     return false;
   return !need_sync || c->ops->synchronised(c->ctx);
 }

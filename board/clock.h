@@ -11,6 +11,8 @@ struct clock_ops {
   int64_t (*mono_ns)(void *ctx);
   int64_t (*wall_ns)(void *ctx);
   bool (*synchronised)(void *ctx); // has the wall clock ever been set by NTP since boot
+  // Is the wall time but a plausible guess (clock_kept.h)? NULL: never.
+  bool (*guessed)(void *ctx);
 };
 
 struct bp_clock {
@@ -35,8 +37,11 @@ const struct bp_clock *clock_sim_clock(struct clock_sim *c); // valid until cloc
 int64_t clock_mono_ns(const struct bp_clock *c);
 int64_t clock_wall_ns(const struct bp_clock *c);
 
-// Can day counts be believed? Untrusted: wall time before this program was built, or (with
-// need_sync) a kernel that says it was never synchronised.
+// When this program was built, seconds since 1970: no time before it is right.
+int64_t clock_build_s(void);
+
+// Can day counts be believed? Untrusted: wall time before this program was built, a guessed one, or
+// (with need_sync) a kernel that says it was never synchronised.
 bool clock_trusted(const struct bp_clock *c, bool need_sync);
 
 #endif

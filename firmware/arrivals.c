@@ -228,6 +228,9 @@ static bool cards_are_outdated(struct arrivals *a) {
   pthread_mutex_unlock(&a->lock);
   if (reloaded)
     lookup_set_ages(a->lookup, ctx.found_ttl_ms, ctx.unknown_ttl_ms, retry_ms);
+  // A certificate that was not valid by the wrong clock may be now.
+  if (a->told_day != 0 && ctx.clock_trusted && !a->told_trust)
+    lookup_forget_pauses(a->lookup);
   bool outdated =
       reloaded || (a->told_day != 0 && (day != a->told_day || ctx.clock_trusted != a->told_trust));
   a->told_day = day;

@@ -127,6 +127,7 @@ static void check_whole(struct parse *p) {
   if (!zone_init(&zone, c->visit.zone, c->visit.zone_points, &e))
     complain(p, at >= 0 ? p->seen[at] : 0, "camera", "zone", e.text);
   c->policy_enabled = c->policy.base[0] != '\0';
+  c->policy.clock_need_sync = c->shop.clock_need_sync;
   if (c->policy_enabled && !policy_config_check(&c->policy, policy_complains, p) && p->errors == 0)
     complain(p, 0, "policy", "", "not usable"); // each error was told above
 }

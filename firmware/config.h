@@ -53,6 +53,11 @@ struct config {
     int retry_s;                    // pause after a failed look-up while the car is here
   } lookup;
   struct calendar_config calendar;
+  struct {
+    char file[CONFIG_PATH_MAX]; // the time is kept in it; empty: DIR/clock of [store] dir
+    char mark[CONFIG_PATH_MAX]; // exists when bayplate-clock had to set the clock
+    int every_min;
+  } time;
   char device_file[CONFIG_PATH_MAX]; // who the board is (firmware/device_id.h); need not be there
   struct {
     char socket[CONFIG_PATH_MAX]; // for bayplate-port; empty: none

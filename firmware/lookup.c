@@ -151,6 +151,10 @@ void lookup_set_ages(struct lookup *l, int64_t found_ttl_ms, int64_t unknown_ttl
   l->o.retry_ms = retry_ms;
 }
 
+void lookup_forget_pauses(struct lookup *l) {
+  memset(l->pause, 0, sizeof l->pause);
+}
+
 static bool paused(const struct lookup *l, const char *plate) {
   for (int i = 0; i < LOOKUP_PENDING_MAX; i++) {
     if (strcmp(l->pause[i].plate, plate) == 0 && mono_ms(l) < l->pause[i].until_mono_ms)

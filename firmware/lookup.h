@@ -32,6 +32,8 @@ BP_CHECK bool lookup_new(struct lookup **out, const struct lookup_options *optio
 void lookup_free(struct lookup *l);
 
 // Other ages from now on.
+// What failed before may be asked for again at once: the clock has become right.
+void lookup_forget_pauses(struct lookup *l);
 void lookup_set_ages(struct lookup *l, int64_t found_ttl_ms, int64_t unknown_ttl_ms,
                      int64_t retry_ms);
 

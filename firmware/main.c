@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // bayplated: reads the command line and the configuration, wires the rooms, waits for signals.
-#include "board/clock.h"
+#include "board/clock_kept.h"
 #include "board/log.h"
 #include "board/watchdog.h"
 #include "firmware/config.h"
@@ -89,7 +89,9 @@ static void reload(struct terminal *t, const char *path) {
 }
 
 // Feeds the watchdog while the terminal's threads make progress; ends by signal.
-static void run(struct terminal *t, struct watchdog *dog, int signals, const char *path) {
+static void run(struct terminal *t, struct clock_kept *clock, struct watchdog *dog, int signals,
+                const char *path) {
+  struct err e;
   for (;;) {
     struct pollfd p = {.fd = signals, .events = POLLIN};
     int n = poll(&p, 1, MAIN_TICK_MS);
@@ -97,6 +99,8 @@ static void run(struct terminal *t, struct watchdog *dog, int signals, const cha
       return;
     if (terminal_alive(t))
       watchdog_feed(dog);
+    if (!clock_kept_tick(clock, &e))
+      log_warn("clock", "the time is not kept: %s", e.text);
     if (n <= 0)
       continue;
     struct signalfd_siginfo info;
@@ -106,6 +110,23 @@ static void run(struct terminal *t, struct watchdog *dog, int signals, const cha
       return;
     reload(t, path);
   }
+}
+
+static bool start_clock(struct clock_kept **out, const struct config *c, struct err *e) {
+  char file[CONFIG_PATH_MAX + 16];
+  (void)snprintf(file, sizeof file, "%s%s", c->time.file[0] ? c->time.file : c->store.dir,
+                 c->time.file[0] ? "" : "/clock");
+  const struct clock_kept_options o = {.base = clock_system(),
+                                       .file = file,
+                                       .mark = c->time.mark,
+                                       .every_s = (int64_t)c->time.every_min * 60};
+  if (!clock_kept_new(out, &o, e))
+    return false;
+  if (e->code != ERR_NONE)
+    log_warn("clock", "%s", e->text);
+  if (!clock_trusted(clock_kept_clock(*out), false))
+    log_warn("clock", "the time is a guess until NTP has set it; days left are not shown");
+  return true;
 }
 
 static int serve(const struct config *c, const char *path) {
@@ -121,18 +142,21 @@ static int serve(const struct config *c, const char *path) {
   }
   struct err e;
   struct terminal *t = NULL;
-  if (!terminal_new(&t, c, clock_system(), &e)) {
+  struct clock_kept *clock = NULL;
+  if (!start_clock(&clock, c, &e) || !terminal_new(&t, c, clock_kept_clock(clock), &e)) {
     log_error("main", "not started: %s", e.text);
+    clock_kept_free(clock);
     (void)close(signals);
     return 1;
   }
   struct watchdog *dog = watchdog_new();
   watchdog_ready(dog);
   log_info("main", "ready version=%s port=%d", BAYPLATE_VERSION, terminal_port(t));
-  run(t, dog, signals, path);
+  run(t, clock, dog, signals, path);
   watchdog_stopping(dog);
   log_info("main", "stopping");
   terminal_free(t);
+  clock_kept_free(clock);
   watchdog_free(dog);
   (void)close(signals);
   return 0;

@@ -10,6 +10,7 @@ static const char *const fault_names[POLICY_FAULT_COUNT] = {
     [POLICY_FAULT_NONE] = "none",
     [POLICY_FAULT_CONNECT] = "connect",
     [POLICY_FAULT_TLS] = "tls",
+    [POLICY_FAULT_CLOCK] = "clock",
     [POLICY_FAULT_CUT] = "cut",
     [POLICY_FAULT_TIMEOUT] = "timeout",
     [POLICY_FAULT_DENIED] = "denied",

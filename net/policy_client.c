@@ -77,6 +77,7 @@ static void register_metrics(void) {
   metrics.failed[POLICY_FAULT_NONE] = metrics.found; // never counted
   FAILED(CONNECT, "connect");
   FAILED(TLS, "tls");
+  FAILED(CLOCK, "clock");
   FAILED(CUT, "cut");
   FAILED(TIMEOUT, "timeout");
   FAILED(DENIED, "denied");
@@ -284,7 +285,7 @@ static void collect(struct policy_client *c) {
     struct job *job = (struct job *)(void *)priv;
     struct policy_verdict v;
     policy_request_judge(job->request, result, c->map, job->plate, clock_wall_ns(c->clock),
-                         &c->answer, &v);
+                         clock_trusted(c->clock, c->config.clock_need_sync), &c->answer, &v);
     if (curl_multi_remove_handle(c->multi, easy) != CURLM_OK)
       abort();
     list_take(&c->active, job);

@@ -40,6 +40,7 @@ struct policy_config {
   char key_file[POLICY_PATH_MAX];   // PEM, mode 0600
   char token_file[POLICY_PATH_MAX]; // mode 0600; sent as "Authorization: Bearer" unless a header
                                     // names {token}
+  bool clock_need_sync;  // the clock counts as right only once NTP has set it (clock_trusted)
   bool allow_plain_http; // http:// to another machine, else refused (loopback is always allowed)
   int connect_ms;        // TCP and TLS, one attempt
   int total_ms;          // one attempt altogether

@@ -13,6 +13,7 @@ enum policy_fault {
   POLICY_FAULT_NONE,
   POLICY_FAULT_CONNECT,   // "connect": no name, no route, refused
   POLICY_FAULT_TLS,       // "tls": the server's certificate, ours, or the handshake
+  POLICY_FAULT_CLOCK,     // "clock": a certificate that is not valid by a clock that nobody has set
   POLICY_FAULT_CUT,       // "cut": the connection ended inside the answer
   POLICY_FAULT_TIMEOUT,   // "timeout": connect_ms or total_ms ran out
   POLICY_FAULT_DENIED,    // "denied": 401, 403

@@ -272,6 +272,14 @@ static void judge_transport(const struct policy_request *r, CURLcode result,
   }
 }
 
+// Was it the certificate's time that OpenSSL refused (x509_vfy.h: 9 not yet valid, 10 expired)?
+static bool dated(const struct policy_request *r, CURLcode result) {
+  long why = 0;
+  return result == CURLE_PEER_FAILED_VERIFICATION &&
+         curl_easy_getinfo(r->easy, CURLINFO_SSL_VERIFYRESULT, &why) == CURLE_OK &&
+         (why == 9 || why == 10);
+}
+
 static const char *header_of(const struct policy_request *r, const char *name) {
   struct curl_header *h = NULL;
   return curl_easy_header(r->easy, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : NULL;
@@ -321,12 +329,19 @@ static void judge_status(struct policy_verdict *v) {
 }
 
 void policy_request_judge(struct policy_request *r, CURLcode result, const struct policy_map *map,
-                          const char *plate, int64_t wall_ns, struct policy_answer *answer,
-                          struct policy_verdict *v) {
+                          const char *plate, int64_t wall_ns, bool clock_trusted,
+                          struct policy_answer *answer, struct policy_verdict *v) {
   *v = (struct policy_verdict){.status = POLICY_FAILED};
   long status = 0;
   if (curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
     v->http_status = (int)status;
+  if (result != CURLE_OK && !clock_trusted && dated(r, result)) {
+    v->retry = v->dead = false; // asked again after the look-up's own pause
+    fail(v, POLICY_FAULT_CLOCK, ERR_STATE,
+         "its certificate is not valid at this terminal's time, but nobody has set that clock yet "
+         "(waiting for NTP)");
+    return;
+  }
   if (result != CURLE_OK) {
     judge_transport(r, result, v);
     return;

@@ -38,11 +38,13 @@ CURL *policy_request_handle(struct policy_request *r, void *priv);
 // Empties what the last attempt left.
 void policy_request_rearm(struct policy_request *r);
 
-// Judges an attempt that ended with `result`; wall_ns dates a Retry-After. *answer is set when the
-// status is POLICY_FOUND.
+// Judges an attempt that ended with `result`; wall_ns dates a Retry-After. While the clock is not
+// trusted, a certificate that is not valid yet or no more by it says nothing of the gateway: it is
+// POLICY_FAULT_CLOCK and no failure for the breaker. *answer is set when the status is
+// POLICY_FOUND.
 void policy_request_judge(struct policy_request *r, CURLcode result, const struct policy_map *map,
-                          const char *plate, int64_t wall_ns, struct policy_answer *answer,
-                          struct policy_verdict *verdict);
+                          const char *plate, int64_t wall_ns, bool clock_trusted,
+                          struct policy_answer *answer, struct policy_verdict *verdict);
 
 void policy_request_free(struct policy_request *r); // NULL is fine
 

@@ -205,6 +205,20 @@ static void a_failure_keeps_what_is_known_and_pauses(void **state) {
   assert_int_equal(known(f, PLATE).failures, 0);
 }
 
+static void pauses_end_when_the_clock_becomes_right(void **state) {
+  struct fixture *f = *state;
+  (void)gateway_ask(&gateway, "PUT", "/admin/fault", "{\"kind\":\"500\"}", "");
+  lookup_want(f->lookup, PLATE);
+  collect(f);
+  (void)gateway_ask(&gateway, "PUT", "/admin/fault", "{\"kind\":\"none\",\"count\":0}", "");
+  lookup_want(f->lookup, PLATE);
+  asked(f, 1);
+  lookup_forget_pauses(f->lookup);
+  lookup_want(f->lookup, PLATE);
+  collect(f);
+  asked(f, 2);
+}
+
 static void a_server_that_names_a_time_is_left_alone_until_then(void **state) {
   struct fixture *f = *state;
   (void)gateway_ask(&gateway, "PUT", "/admin/fault", "{\"kind\":\"429\"}", "");
@@ -280,6 +294,7 @@ int main(void) {
       T(an_answer_is_enough_until_it_is_too_old),
       T(unknown_has_an_age_of_its_own),
       T(a_failure_keeps_what_is_known_and_pauses),
+      T(pauses_end_when_the_clock_becomes_right),
       T(a_server_that_names_a_time_is_left_alone_until_then),
       T(an_answer_from_the_future_is_not_believed),
       T(other_ages_count_at_once),

@@ -320,6 +320,55 @@ static void bad_server_certificates(void **state) {
   }
 }
 
+// Before NTP has set the clock a certificate's dates say nothing of the gateway.
+static void certificates_before_the_clock_is_set(void **state) {
+  (void)state;
+  static const char *const names[][2] = {{"notyet.pem", "notyet.key"},
+                                         {"expired.pem", "expired.key"},
+                                         {"wrongname.pem", "wrongname.key"}};
+  struct clock_sim *sim = clock_sim_new(CLOCK_NS_PER_S, clock_wall_ns(clock_system()));
+  for (int i = 0; i < 3; i++) {
+    struct gateway g;
+    const char *const args[] = {"--cert", path(names[i][0]), "--key", path(names[i][1]), NULL};
+    gateway_start(&g, args);
+    configure(&g, "https");
+    copy(config.ca_file, sizeof config.ca_file, path("ca.pem"));
+    config.clock_need_sync = true;
+    config.attempts = 3;
+    config.breaker_failures = 2;
+    bool dated = i < 2; // a wrong name is wrong at any time
+    struct policy_client *c = NULL;
+    results_init(&results);
+    clock_sim_set_wall(sim, clock_wall_ns(clock_system()), false);
+    assert_true(
+        policy_client_new(&c, &config, clock_sim_clock(sim), results_on_result, &results, &e));
+    for (int n = 1; n <= 4; n++) { // more often than the breaker stands
+      assert_true(policy_client_ask(c, PLATE, 77, &e));
+      assert_true(results_wait(&results, n));
+      const struct policy_result *r = &results.result[n - 1];
+      assert_int_equal(r->fault, dated                          ? POLICY_FAULT_CLOCK
+                                 : n <= config.breaker_failures ? POLICY_FAULT_TLS
+                                                                : POLICY_FAULT_BREAKER);
+      if (dated) {
+        assert_int_equal(r->attempts, 1);
+        assert_non_null(strstr(r->err.text, "nobody has set that clock yet"));
+      }
+    }
+    assert_int_equal(policy_client_ready(c), dated);
+    // Once it is set, the certificate itself is wrong.
+    clock_sim_set_wall(sim, clock_wall_ns(clock_system()), true);
+    if (dated) {
+      assert_true(policy_client_ask(c, PLATE, 77, &e));
+      assert_true(results_wait(&results, 5));
+      assert_int_equal(results.result[4].fault, POLICY_FAULT_TLS);
+    }
+    policy_client_free(c);
+    results_finish(&results);
+    gateway_stop(&g);
+  }
+  clock_sim_free(sim);
+}
+
 static void client_certificates(void **state) {
   (void)state;
   struct gateway g;
@@ -464,6 +513,7 @@ int main(void) {
       cmocka_unit_test(stop_cancels),
       cmocka_unit_test(tls_and_tokens),
       cmocka_unit_test(bad_server_certificates),
+      cmocka_unit_test(certificates_before_the_clock_is_set),
       cmocka_unit_test(client_certificates),
       cmocka_unit_test(joins_rdw),
       cmocka_unit_test(joins_dvla),
