@@ -171,7 +171,7 @@ bool port_options_parse(struct port_options *o, int argc, char **argv) {
   while ((option = getopt_long(argc, argv, "", longs, &at)) != -1) {
     if (option == '?')
       return false;
-    if (!take(o, option, optarg)) {
+    if (!take(o, option, optarg ? optarg : "")) { // getopt gives one: all need it
       (void)fprintf(stderr, "bayplate-port: --%s: \"%s\" is not possible\n", longs[at].name,
                     optarg);
       return false;
