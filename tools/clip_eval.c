@@ -27,6 +27,7 @@
 
 #define CARS_IN_CLIP_MAX 256
 #define VISITS_IN_CLIP_MAX 1024
+#define SURE_TEXTS_MAX 8 // different texts a visit showed as certain; more are not told
 #define SECOND_NS 1000000000.0
 
 extern char **environ;
@@ -45,6 +46,11 @@ struct seen {
   double opened_at, from, to; // event, first and last frame, seconds
   struct visit_event last;
   int car;
+  int sures; // texts shown as certain, and for how long
+  struct {
+    char text[PLATE_TEXT_MAX];
+    double seconds;
+  } sure[SURE_TEXTS_MAX];
 };
 
 struct run {
@@ -62,6 +68,8 @@ struct run {
 struct total {
   int clips, cars, one, missed, split, extra, readable, right, certain, certain_wrong, unread_ok,
       directions;
+  int once_wrong; // cars that once showed a wrong text as certain, and for how long in all
+  double once_wrong_s;
   int opened_n;
   double opened_sum, opened_max;
 };
@@ -75,6 +83,22 @@ static struct seen *find(struct run *r, uint64_t id) {
   struct seen *s = &r->visit[r->visits++];
   *s = (struct seen){.id = id, .car = -1};
   return s;
+}
+
+// What the visit showed since its last event was shown until now.
+static void shown(struct seen *s, int64_t t_ns) {
+  if (s->last.visit == 0 || s->last.certainty != VISIT_CERTAIN || s->last.kind == VISIT_CLOSED)
+    return;
+  int i = 0;
+  while (i < s->sures && strcmp(s->sure[i].text, s->last.best.text) != 0)
+    i++;
+  if (i == SURE_TEXTS_MAX)
+    return;
+  if (i == s->sures) {
+    s->sures++;
+    memcpy(s->sure[i].text, s->last.best.text, sizeof s->sure[i].text);
+  }
+  s->sure[i].seconds += (double)(t_ns - s->last.t_ns) / SECOND_NS;
 }
 
 static void note(void *ctx, const struct visit_event *ev) {
@@ -98,6 +122,7 @@ static void note(void *ctx, const struct visit_event *ev) {
   s->to = (double)ev->last_seen_ns / SECOND_NS;
   s->merged |= ev->kind == VISIT_MERGED;
   s->closed = ev->kind == VISIT_CLOSED;
+  shown(s, ev->t_ns);
   s->last = *ev;
 }
 
@@ -260,6 +285,12 @@ static void compare(struct run *r, struct total *t) {
     }
     struct car *c = &r->car[s->car];
     c->visits++;
+    double wrong = 0;
+    for (int k = 0; k < s->sures; k++)
+      if (strcmp(s->sure[k].text, c->plate) != 0)
+        wrong += s->sure[k].seconds;
+    t->once_wrong += wrong > 0;
+    t->once_wrong_s += wrong;
     if (c->best < 0 || strcmp(c->plate, s->last.best.text) == 0)
       c->best = i;
     if (s->last.certainty == VISIT_CERTAIN) {
@@ -345,17 +376,21 @@ static void print_total(const struct total *t, bool json) {
   if (json)
     printf("{\"clips\":%d,\"cars\":%d,\"one_visit\":%d,\"missed\":%d,\"split\":%d,\"extra\":%d,"
            "\"readable\":%d,"
-           "\"right\":%d,\"certain\":%d,\"certain_wrong\":%d,\"direction_right\":%d,\"open_frames_"
+           "\"right\":%d,\"certain\":%d,\"certain_wrong\":%d,\"once_certain_wrong\":%d,"
+           "\"once_certain_wrong_s\":%.2f,\"direction_right\":%d,\"open_frames_"
            "mean\":%.1f,"
            "\"open_frames_max\":%.1f}\n",
            t->clips, t->cars, t->one, t->missed, t->split, t->extra, t->readable, t->right,
-           t->certain, t->certain_wrong, t->directions, mean, t->opened_max);
+           t->certain, t->certain_wrong, t->once_wrong, t->once_wrong_s, t->directions, mean,
+           t->opened_max);
   else
     printf("%d clips, %d cars: one visit %d, none %d, several %d; extra visits %d\n"
            "right plate %d of %d readable; certain %d, of them wrong %d; direction right %d\n"
+           "wrong and certain for a while: %d visits, %.2f s in all\n"
            "opened after the plate was 60 pixels wide: mean %.1f frames, worst %.1f\n",
            t->clips, t->cars, t->one, t->missed, t->split, t->extra, t->right, t->readable,
-           t->certain, t->certain_wrong, t->directions, mean, t->opened_max);
+           t->certain, t->certain_wrong, t->directions, t->once_wrong, t->once_wrong_s, mean,
+           t->opened_max);
 }
 
 static int usage(FILE *to) {

@@ -13,6 +13,7 @@
 #define ABSORBED_NS (MOTION_ABSORB_NS / 2) // what stood longer may have become background
 #define SAME_WIDTHS 0.9f                   // so close, in plate widths, and ...
 #define SAME_SCALE 1.35f                   // ... so alike in size are two tracks of one plate
+#define GOES_ON_NS 400000000               // a lost plate is found again within this time
 #define ASKED_MAX 6                        // times the second reader is asked about one visit
 #define ASK_AGAIN 1.6f // a crop of the same text must be so much heavier to be asked about
 
@@ -141,6 +142,14 @@ static bool same_plate(const struct track *a, const struct track *b) {
          fmaxf(a->w, b->w) < SAME_SCALE * fminf(a->w, b->w);
 }
 
+// Does a track begin where and when this plate was lost? A car that jerks, or a read that was too
+// different, breaks a track.
+static bool goes_on(const struct track *from, const struct track *t) {
+  const int64_t gap = t->first_ns - from->last_ns;
+  return gap > 0 && gap < GOES_ON_NS && hypotf(t->x0 - from->x, t->y0 - from->y) < from->w &&
+         fmaxf(t->w0, from->w) < SAME_SCALE * fminf(t->w0, from->w);
+}
+
 static void join(struct visits *v, int track, const struct visit_look *look,
                  visit_event_fn *on_event, void *ctx) {
   const struct track *t = &v->tracker.track[track];
@@ -154,11 +163,15 @@ static void join(struct visits *v, int track, const struct visit_look *look,
   sight.px = t->x / (float)look->frame->width;
   sight.py = t->y / (float)look->frame->height;
   sight.area = car_around(&t->quad, look->frame->width, look->frame->height);
-  for (int i = 0; i < TRACKS_MAX; i++)
-    if (i != track && v->link[i].visit != 0 &&
-        look->t_ns - v->tracker.track[i].last_ns < IN_VIEW_NS &&
-        !same_plate(&v->tracker.track[i], t))
+  for (int i = 0; i < TRACKS_MAX; i++) {
+    const struct track *other = &v->tracker.track[i];
+    if (i == track || v->link[i].visit == 0 || look->t_ns - other->last_ns >= IN_VIEW_NS)
+      continue;
+    if (goes_on(other, t))
+      sight.goes_on = v->link[i].visit;
+    else if (!same_plate(other, t))
       sight.in_view[sight.views++] = v->link[i].visit;
+  }
   struct visit *visit = book_match(&v->book, &sight, look->t_ns);
   enum visit_event_kind kind = VISIT_IMPROVED;
   bool open = visit != NULL && visit->open && !visit->seeded;
@@ -173,6 +186,7 @@ static void join(struct visits *v, int track, const struct visit_look *look,
   }
   v->link[track].visit = visit->id;
   fuse_merge(&visit->fuse, &t->fuse);
+  book_approach(visit, t);
   bool news = book_weigh(&v->book, visit);
   news |= see(v, visit, track, look);
   struct visit *earlier =
@@ -186,6 +200,7 @@ static void join(struct visits *v, int track, const struct visit_look *look,
 static void improve(struct visits *v, struct visit *visit, int track, const struct plate_read *read,
                     const struct visit_look *look, visit_event_fn *on_event, void *ctx) {
   fuse_add(&visit->fuse, read);
+  book_approach(visit, &v->tracker.track[track]);
   bool text = book_weigh(&v->book, visit);
   bool news = see(v, visit, track, look) || text;
   struct visit *earlier = text ? book_earlier(&v->book, visit, look->t_ns) : NULL;
@@ -210,6 +225,8 @@ static void close_visit(struct visits *v, struct visit *visit, int64_t t_ns,
                         visit_event_fn *on_event, void *ctx) {
   visit->open = false;
   visit->seeded = false;
+  visit->coming = false; // it comes no nearer
+  (void)book_weigh(&v->book, visit);
   if (visit->placed && visit->stood_ns != 0 && visit->last_seen_ns - visit->stood_ns > ABSORBED_NS)
     cars_left(&v->cars, visit->area, t_ns);
   struct visit_event event = book_event(visit, VISIT_CLOSED, t_ns);

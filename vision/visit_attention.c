@@ -14,7 +14,7 @@
 #define BLANK_READS 6           // the same for reads that gave nothing,
 #define BLANK_GROWN 1.05f       // unless the plate has become larger
 #define READ_AGAIN_NS 200000000
-#define CERTAIN_READ_NS 80000000 // a certain text is read again in new views, at most so often
+#define CERTAIN_READ_NS 80000000 // a sure text is read again in new views, at most so often
 #define CHECK_NS 400000000       // and in any case so often: another car may have taken its place
 
 static bool is_sign(const struct visits *v, int i) {
@@ -37,7 +37,7 @@ static bool wants_read(const struct visits *v, int i, const struct quad *where, 
   const bool new_view = fuse_is_new_view(&t->fuse, where);
   for (int k = 0; l->visit != 0 && k < VISITS_RECENT_MAX; k++) {
     const struct visit *visit = &v->book.visit[k];
-    if (visit->used && visit->id == l->visit && visit->open && visit->certainty == VISIT_CERTAIN)
+    if (visit->used && visit->id == l->visit && visit->open && visit->sure)
       return since >= (new_view ? CERTAIN_READ_NS : CHECK_NS);
   }
   const bool known_view = t->fuse.same_view >= VIEW_READS && !new_view;

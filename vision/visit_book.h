@@ -19,6 +19,7 @@ struct visit {
   int64_t opened_ns, last_seen_ns, first_read_ns, readable_ns;
   int64_t alive_ns; // from when the time to be gone counts
   enum visit_certainty certainty;
+  bool sure; // certain, or would be if its plate were not coming
   enum visit_direction direction;
   struct fuse fuse;
   struct plate_read best;
@@ -30,6 +31,8 @@ struct visit {
   enum opinion opinion;           // its opinion of best.text
   bool placed;                    // x.. area are known
   float x, y, w;                  // last place of the plate, pixels; w == 0: no plate was seen
+  bool coming;                    // its plate was growing when it was last seen,
+  float h, won_h;                 // its height then, and when best.text became what it is
   struct car_area area;           // of the car, parts of the frame
   bool stood;                     // it stood when it was last seen
   int64_t stood_ns;               // since when
@@ -57,6 +60,7 @@ struct visit_sight {
   struct car_area area;
   uint64_t in_view[TRACKS_MAX]; // visits that other plates of this frame belong to
   int views;
+  uint64_t goes_on; // visit of the plate that this one begins where and when it ended; 0: none
 };
 
 // The visit this car belongs to, or NULL: the same text within the gap; a text that is almost the
@@ -70,8 +74,13 @@ struct visit *book_earlier(struct visit_book *b, const struct visit *of, int64_t
 // forgotten.
 struct visit *book_open(struct visit_book *b, int64_t t_ns);
 
+// Takes over how the plate moves now, for book_weigh.
+void book_approach(struct visit *v, const struct track *t);
+
 // Weighs the visit's reads again: best, certainty. true: text or certainty is another one. A text
-// without a province is certain only when the second reader says the same.
+// without a province is certain only when the second reader says the same; one of a plate that is
+// still coming nearer only when it has lasted while the plate grew: blurred reads of one approach
+// err alike, however many agree.
 bool book_weigh(const struct visit_book *b, struct visit *v);
 
 // Fills an event without evidence in.
