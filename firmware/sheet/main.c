@@ -79,12 +79,11 @@ static bool draw_pdf(const char *folder, const json_t *sheet, cairo_font_face_t 
   return ok;
 }
 
-static bool draw(const char *folder, struct err *e) {
+static bool draw(const char *folder, cairo_font_face_t *face, struct err *e) {
   char path[FILE_PATH_MAX];
   void *text = NULL;
   size_t len = 0;
   json_error_t je;
-  cairo_font_face_t *face = NULL;
   if ((size_t)snprintf(path, sizeof path, "%s/sheet.json", folder) >= sizeof path)
     return err_set(e, ERR_LIMIT, "%.60s...: the path is too long", folder);
   if (!file_get(path, JSON_MAX, &text, &len, e))
@@ -106,32 +105,44 @@ static bool draw(const char *folder, struct err *e) {
 
 static void usage(FILE *f) {
   fputs(
-      "usage: bayplate-sheet FOLDER...\n"
+      "usage: bayplate-sheet [--font FILE] FOLDER...\n"
       "Draws FOLDER/sheet.png and FOLDER/sheet.pdf from FOLDER/sheet.json and the pictures beside "
       "it, as\n"
       "bayplated keeps them in its data folder under commission/sheets.\n"
+      "  --font FILE  a font with Chinese characters; else WenQuanYi, Noto or Droid as Debian "
+      "installs them\n"
       "example: bayplate-sheet /var/lib/bayplate/commission/sheets/20260308-141502\n"
       "exit status: 0 drawn, 1 something failed, 2 wrong use\n",
       f);
 }
 
 int main(int argc, char **argv) {
+  int at = 1, failed = 0;
+  const char *path = NULL;
+  struct font font;
+  struct err e;
   if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
     usage(stdout);
     return 0;
   }
-  if (argc < 2 || argv[1][0] == '-') {
+  if (argc > 2 && strcmp(argv[1], "--font") == 0) {
+    path = argv[2];
+    at = 3;
+  }
+  if (at >= argc || argv[at][0] == '-') {
     usage(stderr);
     return 2;
   }
-  int failed = 0;
-  for (int i = 1; i < argc; i++) {
-    struct err e;
-    if (!draw(argv[i], &e)) {
-      fprintf(stderr, "bayplate-sheet: %s: %s\n", argv[i], e.text);
+  if (!font_open(&font, path, &e)) {
+    fprintf(stderr, "bayplate-sheet: %s\n", e.text);
+    return 1;
+  }
+  for (; at < argc; at++) {
+    if (!draw(argv[at], font.face, &e)) {
+      fprintf(stderr, "bayplate-sheet: %s: %s\n", argv[at], e.text);
       failed = 1;
     }
   }
-  canvas_done();
+  font_close(&font);
   return failed;
 }

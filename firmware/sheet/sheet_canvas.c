@@ -4,7 +4,6 @@
 #include "board/file.h"
 
 #include <cairo-ft.h>
-#include <fontconfig/fontconfig.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,33 +13,43 @@
 #define SIDE_MAX 4096
 #define WORDS_MAX 512 // bytes of one line of text
 
-bool canvas_font(cairo_font_face_t **out, struct err *e) {
-  FcPattern *want = FcPatternCreate();
-  if (!want || !FcPatternAddString(want, FC_FAMILY, (const FcChar8 *)"sans-serif") ||
-      !FcPatternAddString(want, FC_LANG, (const FcChar8 *)"zh-cn") ||
-      !FcConfigSubstitute(NULL, want, FcMatchPattern))
+// Chinese fonts where Debian's packages put them. Opened by name and not looked for through
+// fontconfig, whose configuration a small system image leaves out.
+static const char *const fonts[] = {"/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+                                    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
+                                    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+                                    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf"};
+
+bool font_open(struct font *f, const char *path, struct err *e) {
+  const FT_ULong probe = 0x7CA4; // 粤
+  *f = (struct font){0};
+  if (FT_Init_FreeType(&f->library) != 0)
     return err_set(e, ERR_NOMEM, "fonts: no memory");
-  FcDefaultSubstitute(want);
-  FcResult result;
-  FcPattern *got = FcFontMatch(NULL, want, &result);
-  FcPatternDestroy(want);
-  FcCharSet *has = NULL;
-  const FcChar32 probe = 0x7CA4; // 粤
-  if (!got || FcPatternGetCharSet(got, FC_CHARSET, 0, &has) != FcResultMatch ||
-      !FcCharSetHasChar(has, probe)) {
-    if (got)
-      FcPatternDestroy(got);
-    return err_set(e, ERR_NOT_FOUND, "no font with Chinese characters; install fonts-wqy-microhei");
+  const size_t n = path ? 1 : sizeof fonts / sizeof *fonts;
+  for (size_t i = 0; i < n && !f->ft; i++) {
+    if (FT_New_Face(f->library, path ? path : fonts[i], 0, &f->ft) != 0)
+      f->ft = NULL;
   }
-  *out = cairo_ft_font_face_create_for_pattern(got);
-  FcPatternDestroy(got);
-  return cairo_font_face_status(*out) == CAIRO_STATUS_SUCCESS ||
-         err_set(e, ERR_FORMAT, "the font cannot be used");
+  if (f->ft && FT_Get_Char_Index(f->ft, probe) != 0)
+    f->face = cairo_ft_font_face_create_for_ft_face(f->ft, 0);
+  if (f->face && cairo_font_face_status(f->face) == CAIRO_STATUS_SUCCESS)
+    return true;
+  font_close(f);
+  return err_set(e, ERR_NOT_FOUND,
+                 path ? "%s: no font with Chinese characters"
+                      : "no font with Chinese characters; install fonts-wqy-microhei",
+                 path);
 }
 
-void canvas_done(void) {
-  cairo_debug_reset_static_data();
-  FcFini();
+void font_close(struct font *f) {
+  if (f->face)
+    cairo_font_face_destroy(f->face);
+  cairo_debug_reset_static_data(); // cairo's caches hold the face
+  if (f->ft)
+    (void)FT_Done_Face(f->ft);
+  if (f->library)
+    (void)FT_Done_FreeType(f->library);
+  *f = (struct font){0};
 }
 
 void canvas_ink(const struct canvas *c, enum ink ink) {

@@ -6,6 +6,8 @@
 #include "board/err.h"
 
 #include <cairo.h>
+#include <ft2build.h>
+#include FT_FREETYPE_H
 
 #define PAGE_WIDTH 595.276 // A4, points
 #define PAGE_HEIGHT 841.890
@@ -15,11 +17,16 @@ struct canvas {
   cairo_font_face_t *face;
 };
 
-// Finds a font by fontconfig. ERR_NOT_FOUND: none has Chinese characters.
-BP_CHECK bool canvas_font(cairo_font_face_t **out, struct err *e);
+struct font {
+  FT_Library library;
+  FT_Face ft;
+  cairo_font_face_t *face;
+};
 
-// At the program's end: what the libraries keep for the next drawing.
-void canvas_done(void);
+// Opens a font file (NULL: the first of those that Debian's packages install). ERR_NOT_FOUND: it is
+// none, or has no Chinese characters.
+BP_CHECK bool font_open(struct font *f, const char *path, struct err *e);
+void font_close(struct font *f);
 
 enum ink { INK_BLACK, INK_SOFT, INK_LINE, INK_GOOD, INK_FAIR, INK_BAD, INK_WHITE };
 void canvas_ink(const struct canvas *c, enum ink ink);
