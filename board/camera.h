@@ -4,6 +4,7 @@
 #ifndef BAYPLATE_BOARD_CAMERA_H
 #define BAYPLATE_BOARD_CAMERA_H
 
+#include "board/camera_control.h"
 #include "board/clock.h"
 #include "board/err.h"
 #include "board/frame.h"
@@ -41,6 +42,10 @@ struct camera_ops {
   // reference.
   enum camera_next (*next)(struct camera *c, struct frame **out, struct err *e);
   void (*close)(struct camera *c);
+  // Meets what is wished as far as it can, and tells how it stands. NULL: the driver has no such
+  // controls.
+  void (*control)(struct camera *c, const struct camera_controls *want,
+                  struct camera_knob_state state[CAMERA_KNOBS]);
 };
 
 // The driver for a source, or NULL with ERR_ARG for a source no driver knows.

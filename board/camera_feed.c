@@ -9,7 +9,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#define KNOBS_EVERY 50 // pictures between two looks at the knobs
 
 struct camera_feed {
   struct camera_feed_config config;
@@ -24,6 +27,9 @@ struct camera_feed {
   bool lost;       // not yet told to the taker
   bool ended_told; // the taker knows, so its next call may wait
   struct camera_status status;
+  struct camera_controls want;
+  bool want_changed;
+  struct camera_knob_state knobs[CAMERA_KNOBS];
   // The thread's own:
   struct camera_rules rules;
   struct {
@@ -117,7 +123,40 @@ static void give(struct camera_feed *f, struct frame *frame) {
     log_info("camera", "online: %s %dx%d", f->shown, width, height);
 }
 
+// Meets what is wished; `first`: the camera was just opened, and knows nothing of it yet.
+static void control(struct camera_feed *f, struct camera *c, bool first) {
+  static const struct camera_controls nothing;
+  struct camera_knob_state state[CAMERA_KNOBS];
+  pthread_mutex_lock(&f->lock);
+  const struct camera_controls want = first || f->want_changed ? f->want : nothing;
+  const bool wished = first || f->want_changed;
+  f->want_changed = false;
+  pthread_mutex_unlock(&f->lock);
+  if (!f->ops->control)
+    return;
+  f->ops->control(c, &want, state);
+  pthread_mutex_lock(&f->lock);
+  for (int i = 0; i < CAMERA_KNOBS; i++) {
+    if (!wished) // a look alone says nothing about the wish before
+      memcpy(state[i].error, f->knobs[i].error, sizeof state[i].error);
+    f->knobs[i] = state[i];
+  }
+  pthread_mutex_unlock(&f->lock);
+  for (int i = 0; wished && i < CAMERA_KNOBS; i++) {
+    if (state[i].error[0])
+      log_warn("camera", "%s: %s", camera_knob_name((enum camera_knob)i), state[i].error);
+  }
+}
+
 enum outcome { TRY_AGAIN, OVER };
+
+// Is there a wish, or is it time to look at what the automatic did?
+static bool control_due(struct camera_feed *f, unsigned taken) {
+  pthread_mutex_lock(&f->lock);
+  const bool due = f->want_changed || (f->ops->control && taken % KNOBS_EVERY == KNOBS_EVERY - 1);
+  pthread_mutex_unlock(&f->lock);
+  return due;
+}
 
 // One life of the camera, from open to its end or fault.
 static enum outcome live_once(struct camera_feed *f) {
@@ -131,6 +170,8 @@ static enum outcome live_once(struct camera_feed *f) {
   }
   enum outcome outcome = TRY_AGAIN;
   bool given = false;
+  unsigned taken = 0;
+  control(f, c, true);
   int64_t opened_ns = clock_mono_ns(f->config.camera.clock);
   for (bool on = true; on && !atomic_load(&f->stop);) {
     struct frame *frame = NULL;
@@ -143,6 +184,8 @@ static enum outcome live_once(struct camera_feed *f) {
         opened_ns = frame->mono_ns;
       given = true;
       give(f, frame);
+      if (control_due(f, taken++))
+        control(f, c, false);
       continue;
     }
     frame_unref(frame);
@@ -212,6 +255,7 @@ bool camera_feed_new(struct camera_feed **out, const struct camera_feed_config *
     return err_set(e, ERR_NOMEM, "camera: no memory");
   f->ops = ops;
   f->config = *config;
+  f->want = config->controls;
   camera_source_shown(config->camera.source, f->shown, sizeof f->shown);
   struct camera_feed_config *c = &f->config;
   c->camera.cancel = &f->stop;
@@ -271,6 +315,22 @@ enum camera_feed_take camera_feed_take(struct camera_feed *f, int timeout_ms, st
   }
   pthread_mutex_unlock(&f->lock);
   return took;
+}
+
+void camera_feed_control(struct camera_feed *f, const struct camera_controls *want) {
+  pthread_mutex_lock(&f->lock);
+  f->want_changed = f->want_changed || memcmp(&f->want, want, sizeof *want) != 0;
+  f->want = *want;
+  pthread_mutex_unlock(&f->lock);
+}
+
+void camera_feed_knobs(struct camera_feed *f, struct camera_knob_state out[CAMERA_KNOBS]) {
+  pthread_mutex_lock(&f->lock);
+  if (f->status.state == CAMERA_ONLINE)
+    memcpy(out, f->knobs, sizeof f->knobs);
+  else
+    memset(out, 0, sizeof f->knobs);
+  pthread_mutex_unlock(&f->lock);
 }
 
 void camera_feed_status(struct camera_feed *f, struct camera_status *out) {

@@ -18,9 +18,10 @@ enum camera_state { CAMERA_STARTING, CAMERA_ONLINE, CAMERA_OFFLINE, CAMERA_ENDED
 
 struct camera_feed_config {
   struct camera_config camera;
-  int offline_ms;             // no frame, or the same picture, for so long is a fault; 0: 3000
-  bool may_freeze;            // an unchanged picture is no fault (drawn clips)
-  int pause_ms, pause_max_ms; // between tries; 0: the constants above
+  int offline_ms;                  // no frame, or the same picture, for so long is a fault; 0: 3000
+  struct camera_controls controls; // wished at first
+  bool may_freeze;                 // an unchanged picture is no fault (drawn clips)
+  int pause_ms, pause_max_ms;      // between tries; 0: the constants above
 };
 
 struct camera_status {
@@ -48,6 +49,11 @@ void camera_feed_free(struct camera_feed *f); // stops the thread within a secon
 // The oldest waiting frame (newer ones have pushed out older ones meanwhile; with `fast` the camera
 // waits instead). One taker.
 enum camera_feed_take camera_feed_take(struct camera_feed *f, int timeout_ms, struct frame **out);
+// Other wishes, met with the next picture. Any thread.
+void camera_feed_control(struct camera_feed *f, const struct camera_controls *want);
+// How the camera's knobs stood a moment ago; none is `there` when the driver has no controls or the
+// camera is away. Any thread.
+void camera_feed_knobs(struct camera_feed *f, struct camera_knob_state out[CAMERA_KNOBS]);
 void camera_feed_status(struct camera_feed *f, struct camera_status *out); // any thread
 const char *camera_state_name(enum camera_state s); // "starting" "online" "offline" "ended"
 

@@ -364,5 +364,5 @@ static enum camera_next ff_next(struct camera *c, struct frame **out, struct err
   return CAMERA_ERROR;
 }
 
-const struct camera_ops camera_stream = {"stream", true, stream_open, ff_next, ff_close};
-const struct camera_ops camera_file = {"file", false, file_open, ff_next, ff_close};
+const struct camera_ops camera_stream = {"stream", true, stream_open, ff_next, ff_close, NULL};
+const struct camera_ops camera_file = {"file", false, file_open, ff_next, ff_close, NULL};

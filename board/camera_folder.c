@@ -199,4 +199,5 @@ static enum camera_next folder_next(struct camera *c, struct frame **out, struct
   }
 }
 
-const struct camera_ops camera_folder = {"folder", false, folder_open, folder_next, folder_close};
+const struct camera_ops camera_folder = {"folder",    false,        folder_open,
+                                         folder_next, folder_close, NULL};

@@ -4,6 +4,7 @@
 #include "board/camera_option.h"
 #include "board/camera_pace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,4 +108,34 @@ static void sim_close(struct camera *c) {
   free(c);
 }
 
-const struct camera_ops camera_sim = {"sim", true, sim_open, sim_next, sim_close};
+// Exposure and gain alone, as many cameras have it; what was set is kept over openings.
+static void sim_control(struct camera *c, const struct camera_controls *want,
+                        struct camera_knob_state state[CAMERA_KNOBS]) {
+  static struct {
+    bool automatic;
+    int value;
+  } now[CAMERA_KNOBS] = {{true, 10000}, {true, 10}, {false, -1}};
+  (void)c;
+  for (int i = 0; i < CAMERA_KNOBS; i++) {
+    const struct camera_wish *w = &want->knob[i];
+    struct camera_knob_state *s = &state[i];
+    *s = (struct camera_knob_state){.value = -1};
+    if (i == CAMERA_FOCUS) {
+      if (w->mode != KNOB_LEAVE)
+        snprintf(s->error, sizeof s->error, "the camera cannot be set so");
+      continue;
+    }
+    s->there = s->has_auto = true;
+    s->min = i == CAMERA_EXPOSURE ? 100 : 0;
+    s->max = i == CAMERA_EXPOSURE ? 40000 : 100;
+    s->step = i == CAMERA_EXPOSURE ? 100 : 1;
+    if (w->mode != KNOB_LEAVE)
+      now[i].automatic = w->mode == KNOB_AUTO;
+    if (w->mode == KNOB_VALUE)
+      now[i].value = w->value < s->min ? s->min : w->value > s->max ? s->max : w->value;
+    s->automatic = now[i].automatic;
+    s->value = now[i].value;
+  }
+}
+
+const struct camera_ops camera_sim = {"sim", true, sim_open, sim_next, sim_close, sim_control};

@@ -3,6 +3,7 @@
 #include "board/camera.h"
 #include "board/camera_option.h"
 #include "board/camera_pace.h"
+#include "board/camera_v4l2_control.h"
 #include "board/camera_v4l2_kernel.h"
 #include "board/jpeg.h"
 
@@ -315,4 +316,10 @@ static bool v4l2_open(struct camera **out, const struct camera_config *config, s
   return camera_v4l2_open(out, config, &linux_kernel, e);
 }
 
-const struct camera_ops camera_v4l2 = {"v4l2", true, v4l2_open, v4l2_next, v4l2_close};
+static void v4l2_control(struct camera *c, const struct camera_controls *want,
+                         struct camera_knob_state state[CAMERA_KNOBS]) {
+  camera_v4l2_control(c->kernel, c->fd, want, state);
+}
+
+const struct camera_ops camera_v4l2 = {"v4l2",    true,       v4l2_open,
+                                       v4l2_next, v4l2_close, v4l2_control};

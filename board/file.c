@@ -1,66 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "board/file.h"
 
+#include "board/careful.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool write_all(int fd, const uint8_t *at, size_t len) {
-  while (len > 0) {
-    const ssize_t n = write(fd, at, len);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return false;
-    at += n;
-    len -= (size_t)n;
-  }
-  return true;
-}
-
-static bool sync_folder_of(const char *path, struct err *e) {
-  char dir[FILE_PATH_MAX];
-  const char *slash = strrchr(path, '/');
-  if (!slash)
-    (void)snprintf(dir, sizeof dir, ".");
-  else
-    (void)snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-  const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return err_errno(e, errno, "%s", dir);
-  const bool ok = fsync(fd) == 0 || err_errno(e, errno, "%s", dir);
-  (void)close(fd); // nothing was written through it
-  return ok;
-}
-
 bool file_put(const char *path, const void *data, size_t len, struct err *e) {
-  char tmp[FILE_PATH_MAX];
-  const int n = snprintf(tmp, sizeof tmp, "%s.tmp", path);
-  if (n < 0 || (size_t)n >= sizeof tmp)
-    return err_set(e, ERR_LIMIT, "%.60s...: the path is too long", path);
-  const int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0)
-    return err_errno(e, errno, "%s", tmp);
-  bool ok = write_all(fd, data, len) && fsync(fd) == 0;
-  int why = errno;
-  if (close(fd) != 0 && ok) {
-    ok = false;
-    why = errno;
-  }
-  if (ok && rename(tmp, path) != 0) {
-    ok = false;
-    why = errno;
-  }
-  if (!ok) {
-    (void)unlink(tmp); // failing already
-    return err_errno(e, why, "%s", path);
-  }
-  return sync_folder_of(path, e);
+  return careful_write(path, data, len, e);
 }
 
 bool file_get(const char *path, size_t max, void **data, size_t *len, struct err *e) {

@@ -9,9 +9,7 @@
 
 #define FILE_PATH_MAX 768
 
-// Writes path as a whole or not at all: a file beside it ("PATH.tmp", mode 0600) is filled, synced
-// and renamed over it, then the folder is synced; on true it is durable. Errors by errno, named by
-// path.
+// As careful_write(): whole or not at all, durable on true.
 BP_CHECK bool file_put(const char *path, const void *data, size_t len, struct err *e);
 
 // Reads a whole regular file of at most max bytes (no symbolic link is followed at its end) into

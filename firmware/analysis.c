@@ -35,7 +35,7 @@ struct analysis {
   pthread_mutex_t lock; // for the next two
   struct analyser_config next;
   bool reload;
-  atomic_int_least64_t last_step_ns;
+  atomic_int_least64_t last_step_ns, attend_ns; // attend_ns: asked for, 0: nothing
   struct {
     struct metric *frames, *failed, *detector_runs, *near_looks, *reads, *second_reads, *step, *age;
     struct metric *car_frames, *car_looked;
@@ -66,6 +66,9 @@ static void look(struct analysis *a, struct frame *f) {
   struct err e;
   int64_t begin = clock_mono_ns(a->clock);
   a->last_frame_ns = f->mono_ns;
+  const int64_t attend = atomic_exchange(&a->attend_ns, 0);
+  if (attend > 0)
+    analyser_attend(a->analyser, f->mono_ns + attend);
   if (!analyser_step(a->analyser, &view, f->mono_ns, a->on_event, a->ctx, &e)) {
     metric_add(a->metric.failed, 1);
     log_warn("analysis", "a frame could not be analysed: %s", e.text);
@@ -206,6 +209,10 @@ void analysis_reload(struct analysis *a, const struct analyser_config *visit) {
   a->next = *visit;
   a->reload = true;
   pthread_mutex_unlock(&a->lock);
+}
+
+void analysis_attend(struct analysis *a, int64_t for_ns) {
+  atomic_store(&a->attend_ns, for_ns);
 }
 
 int64_t analysis_last_step_ns(struct analysis *a) {

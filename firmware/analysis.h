@@ -36,6 +36,9 @@ void analysis_free(struct analysis *a); // waits for the frame in hand. NULL is 
 // Zone, gaps, direction and threshold from the next frame on. Any thread.
 void analysis_reload(struct analysis *a, const struct analyser_config *visit);
 
+// A trigger says that a car is there: every frame is looked at for so long. Any thread.
+void analysis_attend(struct analysis *a, int64_t for_ns);
+
 // Monotonic time of the thread's last step, for the watchdog. Any thread.
 int64_t analysis_last_step_ns(struct analysis *a);
 

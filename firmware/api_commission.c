@@ -160,6 +160,33 @@ static bool set_region(struct commission *c, const json_t *body, struct err *e) 
   return commission_set(c, "camera.in_direction_deg", json_is_null(deg) ? NULL : text, e);
 }
 
+// {"exposure":4000|"auto"|null, "gain":..., "focus":...}; null: as configured.
+static bool set_camera(struct commission *c, const json_t *body, struct err *e) {
+  static const char *const knobs[] = {"exposure", "gain", "focus"};
+  int given = 0;
+  for (int i = 0; i < 3; i++) {
+    const json_t *v = json_object_get(body, knobs[i]);
+    char key[32], text[32];
+    if (!v) {
+      continue;
+    }
+    given++;
+    if (!json_is_integer(v) && !json_is_null(v) && !json_is_string(v)) {
+      return err_set(e, ERR_ARG, "%s: a whole number, \"auto\" or null", knobs[i]);
+    }
+    snprintf(key, sizeof key, "camera.%s", knobs[i]);
+    if (json_is_integer(v)) {
+      snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
+    } else {
+      snprintf(text, sizeof text, "%.30s", api_text(body, knobs[i]));
+    }
+    if (!commission_set(c, key, json_is_null(v) ? NULL : text, e)) {
+      return false;
+    }
+  }
+  return given > 0 || err_set(e, ERR_ARG, "give exposure, gain or focus");
+}
+
 static bool judge(struct commission *c, const json_t *body, struct err *e) {
   uint64_t visit = 0;
   const char *word = api_text(body, "word");
@@ -178,6 +205,9 @@ static bool act(struct commission *c, const char *what, const json_t *body,
                 const struct auth_person *p, struct err *e) {
   if (strcmp(what, "region") == 0) {
     return set_region(c, body, e);
+  }
+  if (strcmp(what, "camera") == 0) {
+    return set_camera(c, body, e);
   }
   if (strcmp(what, "trial") == 0) {
     return commission_trial(c, json_is_true(json_object_get(body, "on")), e);

@@ -122,6 +122,11 @@ static void check_whole(struct parse *p) {
     complain(p, 0, "store", "dir", "missing; name the folder for the database and the crops");
   if ((c->http.tls_cert[0] == '\0') != (c->http.tls_key[0] == '\0'))
     complain(p, 0, "http", "tls_key", "tls_cert and tls_key go together; set both or neither");
+  if (c->lamp.ir_off_above <= c->lamp.ir_on_below) {
+    const int line = p->seen[config_option_find("lamp", "ir_off_above")];
+    complain(p, line, "lamp", "ir_off_above",
+             "must be above ir_on_below, or the lamp switches itself off and on");
+  }
   struct zone zone;
   const int at = config_option_find("camera", "zone");
   if (!zone_init(&zone, c->visit.zone, c->visit.zone_points, &e))

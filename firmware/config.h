@@ -3,7 +3,9 @@
 #ifndef BAYPLATE_FIRMWARE_CONFIG_H
 #define BAYPLATE_FIRMWARE_CONFIG_H
 
+#include "board/camera_control.h"
 #include "board/err.h"
+#include "board/gpio.h"
 #include "board/log.h"
 #include "firmware/calendar.h"
 #include "net/policy_config.h"
@@ -30,7 +32,24 @@ struct config {
     bool fast;                    // files and folders: as fast as they can be analysed
     bool loop;                    // files and folders: begin again at the end
     int offline_ms;               // no frame, or the same bytes, for so long: offline
+    struct camera_controls controls;
   } camera;
+  struct {
+    struct gpio_line line; // chip "": none
+    int debounce_ms;
+    int64_t attend_ns; // every frame is looked at for so long
+  } trigger;
+  struct {
+    struct gpio_line due, ir;
+    int64_t due_ns;                // lit for so long
+    int ir_on_below, ir_off_above; // mean luma, 0 to 255
+    int64_t ir_dwell_ns;
+  } lamp;
+  struct {
+    int frames_s;                 // no frame of a local camera for so long: not fed. 0: never
+    char device[CONFIG_PATH_MAX]; // fed by bayplated itself; empty: by init
+    int timeout_s;
+  } watchdog;
   struct analyser_config visit; // zone, gaps, thresholds
   struct {
     char models[CONFIG_PATH_MAX];

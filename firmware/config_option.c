@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum type { TEXT, INT, REAL, BOOL, SECONDS_NS, LEVEL, ZONE, STAGE };
+enum type { TEXT, INT, REAL, BOOL, SECONDS_NS, LEVEL, ZONE, STAGE, LINE, KNOB };
 
 struct option {
   const char *section, *key;
@@ -41,6 +41,34 @@ static const struct option options[] = {
      "direction of arriving cars in the picture; 90 is downward"},
     {"camera", "min_plate_height", REAL, AT(visit.min_plate_height), 0, 0.5, NULL,
      "parts of the picture's height"},
+    {"camera", "exposure", KNOB, AT(camera.controls.knob[CAMERA_EXPOSURE]), 0, 0, "",
+     "of a v4l2 camera: auto, or microseconds, e.g. 4000 for 1/250 s; empty: left alone"},
+    {"camera", "gain", KNOB, AT(camera.controls.knob[CAMERA_GAIN]), 0, 0, "",
+     "of a v4l2 camera: auto, or the driver's number; empty: left alone"},
+    {"camera", "focus", KNOB, AT(camera.controls.knob[CAMERA_FOCUS]), 0, 0, "",
+     "of a v4l2 camera: auto, or the driver's number; empty: left alone"},
+    {"trigger", "line", LINE, AT(trigger.line), 0, 0, "",
+     "input that says a car is there: CHIP:LINE[:low][:up|:down], e.g. gpiochip0:17:low:up"},
+    {"trigger", "debounce_ms", INT, AT(trigger.debounce_ms), 0, 10000, "50",
+     "a level counts once it has stayed for so long"},
+    {"trigger", "attend_s", SECONDS_NS, AT(trigger.attend_ns), 0.5, 600, "15",
+     "every frame is looked at for so long after it"},
+    {"lamp", "due", LINE, AT(lamp.due), 0, 0, "",
+     "lamp or relay that is lit when a car with a due card arrives: CHIP:LINE[:low]"},
+    {"lamp", "due_s", SECONDS_NS, AT(lamp.due_ns), 0.5, 3600, "30", "lit for so long"},
+    {"lamp", "ir", LINE, AT(lamp.ir), 0, 0, "",
+     "infrared lamp that follows the light: CHIP:LINE[:low]"},
+    {"lamp", "ir_on_below", INT, AT(lamp.ir_on_below), 0, 254, "40",
+     "mean brightness, 0 to 255, below which it is lit"},
+    {"lamp", "ir_off_above", INT, AT(lamp.ir_off_above), 1, 255, "110",
+     "and above which it goes off: more than the lamp itself brings"},
+    {"lamp", "ir_dwell_s", SECONDS_NS, AT(lamp.ir_dwell_ns), 0, 3600, "60",
+     "it stays as it is for so long at least"},
+    {"watchdog", "frames_s", INT, AT(watchdog.frames_s), 0, 86400, "120",
+     "no frame of a v4l2 camera for so long: the watchdog is not fed; 0: never"},
+    {"watchdog", "device", TEXT, AT(watchdog.device), 0, 0, "",
+     "/dev/watchdog where init does not feed it; empty under systemd, which does"},
+    {"watchdog", "timeout_s", INT, AT(watchdog.timeout_s), 2, 3600, "60", "of that device"},
     {"visit", "same_car_gap_s", SECONDS_NS, AT(visit.same_car_gap_ns), 0, 86400, NULL,
      "the same plate back within this is the same visit"},
     {"visit", "gone_after_s", SECONDS_NS, AT(visit.gone_after_ns), 0.5, 600, NULL,
@@ -228,6 +256,10 @@ bool config_option_set(struct config *c, int i, const char *value, struct err *e
            err_set(e, ERR_ARG, "\"%.40s\" is none of error, warn, info, debug", value);
   case ZONE:
     return set_zone(at, value, e);
+  case LINE:
+    return gpio_line_parse(value, at, e);
+  case KNOB:
+    return camera_wish_parse(value, at, e);
   case STAGE:
     return stage_parse(value, at) || err_set(e, ERR_ARG, "\"%.40s\" is no stage", value);
   }
@@ -267,7 +299,9 @@ static void print_value(FILE *f, const struct option *o, const struct config *c)
     fprintf(f, "%s", stage_name(*(const enum stage *)at));
     break;
   case ZONE:
-    break;
+  case LINE:
+  case KNOB:
+    break; // empty
   }
 }
 

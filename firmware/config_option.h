@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define CONFIG_OPTIONS_MAX 80
+#define CONFIG_OPTIONS_MAX 120
 
 // Index of a key in the table, -1 if there is none.
 int config_option_find(const char *section, const char *key);

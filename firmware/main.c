@@ -3,6 +3,7 @@
 #include "board/clock_kept.h"
 #include "board/log.h"
 #include "board/watchdog.h"
+#include "board/watchdog_device.h"
 #include "firmware/config.h"
 #include "firmware/config_option.h"
 #include "firmware/terminal.h"
@@ -89,16 +90,18 @@ static void reload(struct terminal *t, const char *path) {
 }
 
 // Feeds the watchdog while the terminal's threads make progress; ends by signal.
-static void run(struct terminal *t, struct clock_kept *clock, struct watchdog *dog, int signals,
-                const char *path) {
+static void run(struct terminal *t, struct clock_kept *clock, struct watchdog *dog,
+                struct watchdog_device *device, int signals, const char *path) {
   struct err e;
   for (;;) {
     struct pollfd p = {.fd = signals, .events = POLLIN};
     int n = poll(&p, 1, MAIN_TICK_MS);
     if (n < 0 && errno != EINTR)
       return;
-    if (terminal_alive(t))
+    if (terminal_alive(t)) {
       watchdog_feed(dog);
+      watchdog_device_feed(device);
+    }
     if (!clock_kept_tick(clock, &e))
       log_warn("clock", "the time is not kept: %s", e.text);
     if (n <= 0)
@@ -150,14 +153,19 @@ static int serve(const struct config *c, const char *path) {
     return 1;
   }
   struct watchdog *dog = watchdog_new();
+  struct watchdog_device *device = NULL;
+  if (c->watchdog.device[0] &&
+      !watchdog_device_open(&device, c->watchdog.device, c->watchdog.timeout_s, NULL, &e))
+    log_error("watchdog", "the board is not watched: %s", e.text);
   watchdog_ready(dog);
   log_info("main", "ready version=%s port=%d", BAYPLATE_VERSION, terminal_port(t));
-  run(t, clock, dog, signals, path);
+  run(t, clock, dog, device, signals, path);
   watchdog_stopping(dog);
   log_info("main", "stopping");
   terminal_free(t);
   clock_kept_free(clock);
   watchdog_free(dog);
+  watchdog_device_close(device);
   (void)close(signals);
   return 0;
 }

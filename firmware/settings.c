@@ -14,7 +14,9 @@
 
 #define FILE_MAX (64u << 10)
 
-const char *const settings_keys[] = {"camera.zone", "camera.in_direction_deg", NULL};
+const char *const settings_keys[] = {"camera.zone",     "camera.in_direction_deg",
+                                     "camera.exposure", "camera.gain",
+                                     "camera.focus",    NULL};
 
 struct settings {
   pthread_mutex_t lock;

@@ -13,6 +13,7 @@
 #include "firmware/device_id.h"
 #include "firmware/device_socket.h"
 #include "firmware/evidence.h"
+#include "firmware/hardware.h"
 #include "firmware/newest.h"
 #include "firmware/settings.h"
 #include "firmware/status.h"
@@ -41,6 +42,9 @@ struct terminal {
   struct config base; // as the file has it; guarded by base_lock
   struct settings *settings;
   struct commission *commission;
+  struct hardware *hardware;
+  int64_t started_ns;
+  bool told_no_frames; // main's thread
   const struct bp_clock *clock;
   struct device_id id;
   struct store *store, *reader; // reader: for the pages
@@ -71,12 +75,15 @@ static void on_visit(void *ctx, const struct visit_event *event) {
 
 static void on_frame(void *ctx, struct frame *f, const struct plate_read *reads, int n,
                      bool occupied) {
-  commission_frame(((struct terminal *)ctx)->commission, f, reads, n, occupied);
+  struct terminal *t = ctx;
+  commission_frame(t->commission, f, reads, n, occupied);
+  hardware_frame(t->hardware, f);
 }
 
 static void on_card(void *ctx, uint64_t rev, const char *json) {
   struct terminal *t = ctx;
   api_publish_card(t->api, rev, json);
+  hardware_card(t->hardware, json);
 }
 
 // On the arrivals thread, every ARRIVALS_TICK_MS.
@@ -85,6 +92,7 @@ static void on_tick(void *ctx) {
   struct camera_status camera;
   struct store_status store;
   atomic_store(&t->last_tick_ns, clock_mono_ns(t->clock));
+  hardware_tick(t->hardware);
   camera_feed_status(t->feed, &camera);
   store_state(t->store, &store);
   metric_set(t->metric.camera_up, camera.state == CAMERA_ONLINE);
@@ -171,6 +179,7 @@ static void take_over(struct terminal *t) {
     *c = t->base;
     settings_apply(t->settings, c);
     commission_set_zone(t->commission, &c->visit);
+    camera_feed_control(t->feed, &c->camera.controls);
     if (t->analysis) // not before it is there, nor after it is gone
       analysis_reload(t->analysis, &c->visit);
   } else {
@@ -187,6 +196,39 @@ static struct analysis *show_analysis(struct terminal *t, struct analysis *analy
   t->analysis = analysis;
   (void)pthread_mutex_unlock(&t->base_lock);
   return before;
+}
+
+static void attend(void *ctx, int64_t for_ns) {
+  struct terminal *t = ctx;
+  (void)pthread_mutex_lock(&t->base_lock);
+  if (t->analysis)
+    analysis_attend(t->analysis, for_ns);
+  (void)pthread_mutex_unlock(&t->base_lock);
+}
+
+static bool start_hardware(struct terminal *t, struct err *e) {
+  const struct hardware_options o = {
+      .config = &t->config, .clock = t->clock, .root = "", .attend = attend, .ctx = t};
+  return hardware_new(&t->hardware, &o, e) || err_prefix(e, "hardware");
+}
+
+static json_t *knobs_json(struct terminal *t) {
+  struct camera_knob_state state[CAMERA_KNOBS];
+  json_t *list = json_array();
+  camera_feed_knobs(t->feed, state);
+  for (int i = 0; i < CAMERA_KNOBS; i++) {
+    const struct camera_knob_state *s = &state[i];
+    const char *name = camera_knob_name((enum camera_knob)i);
+    char key[32], kept[SETTINGS_VALUE_MAX];
+    (void)snprintf(key, sizeof key, "camera.%s", name);
+    if (s->there || s->has_auto)
+      json_array_append_new(list, json_pack("{s:s,s:b,s:b,s:b,s:i,s:i,s:i,s:i,s:s,s:b}", "id", name,
+                                            "there", s->there, "has_auto", s->has_auto, "auto",
+                                            s->automatic, "min", s->min, "max", s->max, "step",
+                                            s->step, "value", s->value, "error", s->error, "own",
+                                            settings_get(t->settings, key, kept)));
+  }
+  return list;
 }
 
 static void settings_changed(void *ctx) {
@@ -224,11 +266,12 @@ static json_t *world_json(void *ctx) {
   char now[ISO_TIME_MAX];
   camera_feed_status(t->feed, &camera);
   iso_time(clock_wall_ns(t->clock) / CLOCK_NS_PER_MS, now);
-  return json_pack("{s:b,s:b,s:s,s:s,s:s,s:o,s:o}", "clock_trusted",
+  return json_pack("{s:b,s:b,s:s,s:s,s:s,s:o,s:o,s:o,s:o}", "clock_trusted",
                    clock_trusted(t->clock, t->config.shop.clock_need_sync), "clock_synchronised",
                    t->clock->ops->synchronised(t->clock->ctx), "now", now, "camera",
                    camera_state_name(camera.state), "camera_error", camera.error, "network",
-                   network_json(), "policy", policy_json(t));
+                   network_json(), "policy", policy_json(t), "knobs", knobs_json(t), "hardware",
+                   hardware_json(t->hardware));
 }
 
 static bool probe(void *ctx, struct err *e) {
@@ -281,6 +324,7 @@ static bool start_camera(struct terminal *t, struct err *e) {
   fc.camera.fast = t->config.camera.fast;
   fc.camera.loop = t->config.camera.loop;
   fc.camera.clock = t->clock;
+  fc.controls = t->config.camera.controls;
   return camera_feed_new(&t->feed, &fc, e) || err_prefix(e, "camera");
 }
 
@@ -399,6 +443,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   }
   t->config = t->base = *config;
   t->clock = clock;
+  t->started_ns = clock_mono_ns(clock);
   t->metric.camera_up = metric_gauge("bayplate_camera_up", NULL, "1 while frames come.");
   t->metric.store_ok = metric_gauge("bayplate_store_ok", NULL, "1 while visits are saved.");
   t->metric.dropped =
@@ -419,7 +464,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   if (!start_arrivals(t, e))
     goto fail;
   t->status.arrivals = t->arrivals;
-  if (!start_commission(t, e) || !start_page(t, e) || !write_port(t, e) ||
+  if (!start_hardware(t, e) || !start_commission(t, e) || !start_page(t, e) || !write_port(t, e) ||
       !arrivals_start(t->arrivals, e))
     goto fail;
   const struct analysis_options ao = {.config = &t->config,
@@ -456,6 +501,7 @@ void terminal_free(struct terminal *t) {
   arrivals_free(t->arrivals);
   auth_free(t->auth);
   commission_free(t->commission);
+  hardware_free(t->hardware);
   settings_free(t->settings);
   camera_feed_free(t->feed);
   evidence_free(t->evidence);
@@ -470,8 +516,25 @@ int terminal_port(const struct terminal *t) {
   return api_port(t->api);
 }
 
+// Do frames flow? A camera of this board that gives none for long is helped by a new start of the
+// board; one on the network is not.
+static bool frames_flow(struct terminal *t, int64_t now) {
+  struct camera_status s;
+  if (t->config.watchdog.frames_s == 0 || strncmp(t->config.camera.source, "v4l2:", 5) != 0)
+    return true;
+  camera_feed_status(t->feed, &s);
+  const int64_t last = s.last_frame_mono_ns ? s.last_frame_mono_ns : t->started_ns;
+  const bool flow = now - last < t->config.watchdog.frames_s * CLOCK_NS_PER_S;
+  if (!flow && !t->told_no_frames)
+    log_error("watchdog", "no frame for %d s: it is not fed any more", t->config.watchdog.frames_s);
+  t->told_no_frames = !flow;
+  return flow;
+}
+
 bool terminal_alive(struct terminal *t) {
   int64_t now = clock_mono_ns(t->clock);
+  if (!frames_flow(t, now))
+    return false;
   return now - analysis_last_step_ns(t->analysis) < STALLED_NS &&
          now - atomic_load(&t->last_tick_ns) < STALLED_NS;
 }
@@ -488,7 +551,7 @@ void terminal_reload(struct terminal *t, const struct config *config) {
   t->base = *config;
   (void)pthread_mutex_unlock(&t->base_lock);
   take_over(t);
-  log_info("config",
-           "log level, calendar, look-up ages, zone, direction, gaps and thresholds of visits "
-           "are taken over; all else needs a restart");
+  log_info("config", "log level, calendar, look-up ages, zone, direction, camera controls, gaps "
+                     "and thresholds of visits "
+                     "are taken over; all else needs a restart");
 }

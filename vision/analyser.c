@@ -30,6 +30,7 @@ struct analyser {
   struct analyser_stats stats;
   int64_t last_ns, moved_ns;
   int64_t looked_ns; // last look at the whole zone; INT64_MIN: none
+  int64_t attend_ns; // until then every frame is looked at
   bool started;
   int plates;                             // in `read`, of the last frame; -1: it was not looked at
   struct detection whole[DETECTIONS_MAX]; // of a look at the whole zone
@@ -96,7 +97,7 @@ bool analyser_seed(struct analyser *a, const struct analyser_seed *seeds, size_t
 
 // Is this frame worth the detector's time?
 static bool worth_a_look(const struct analyser *a, int64_t t_ns) {
-  if (a->looked_ns == INT64_MIN || t_ns - a->moved_ns <= SETTLE_NS)
+  if (a->looked_ns == INT64_MIN || t_ns - a->moved_ns <= SETTLE_NS || t_ns < a->attend_ns)
     return true;
   int64_t since = t_ns - a->looked_ns;
   if (visits_undecided(a->visits, t_ns))
@@ -279,6 +280,10 @@ void analyser_camera_lost(struct analyser *a) {
 
 void analyser_idle(struct analyser *a, int64_t t_ns, visit_event_fn *on_event, void *ctx) {
   visits_idle(a->visits, t_ns, on_event, ctx);
+}
+
+void analyser_attend(struct analyser *a, int64_t until_ns) {
+  a->attend_ns = until_ns;
 }
 
 int analyser_plates(const struct analyser *a, const struct plate_read **reads, bool *occupied) {

@@ -85,6 +85,10 @@ void analyser_camera_lost(struct analyser *a);
 // closed.
 void analyser_idle(struct analyser *a, int64_t t_ns, visit_event_fn *on_event, void *ctx);
 
+// Something else than the picture (a trigger input) says that a car is there: every frame is looked
+// at until t_ns, in the frames' time.
+void analyser_attend(struct analyser *a, int64_t until_ns);
+
 // The plates of the last frame, valid until the next step; returns how many, -1 when it was not
 // looked at. *occupied: a car is in view.
 int analyser_plates(const struct analyser *a, const struct plate_read **reads, bool *occupied);

@@ -78,6 +78,20 @@ function overlayNode(state) {
   return worldNode('overlay', 'good', t('overlayNone'));
 }
 
+// What the board has: trigger, lamps, temperature, storage.
+function hardwareNodes(h) {
+  const nodes = [];
+  if (h.trigger) nodes.push(worldNode('trigger', h.trigger.fault ? 'bad' : 'good', h.trigger.fault || t(h.trigger.on ? 'isOn' : 'isOff')));
+  for (const l of h.lamps ?? []) nodes.push(worldNode(`lamp_${l.name}`, l.fault ? 'bad' : 'good', l.fault || t(l.lit ? 'isOn' : 'isOff')));
+  const heat = Math.max(-99, ...(h.temperature ?? []).map((z) => z.celsius));
+  if (heat > -99) nodes.push(worldNode('heat', heat < 75 ? 'good' : heat < 85 ? 'fair' : 'bad', `${heat} °C`));
+  const s = h.storage ?? {};
+  if (s.life_used_percent !== null && s.life_used_percent !== undefined) {
+    nodes.push(worldNode('storage', s.pre_eol >= 3 || s.life_used_percent > 100 ? 'bad' : s.pre_eol === 2 || s.life_used_percent > 80 ? 'fair' : 'good', t('storageLife', { d: s.disk, n: s.life_used_percent })));
+  }
+  return nodes;
+}
+
 function worldNodes(state, ask) {
   const w = state.world;
   const nodes = [overlayNode(state)];
@@ -94,7 +108,7 @@ function worldNodes(state, ask) {
   else if (!p.at) nodes.push(worldNode('policy', 'none', t('polNever'), ask));
   else nodes.push(worldNode('policy', p.ok ? 'good' : 'bad', p.ok ? t('polOk', { t: at, ms: p.ms }) : t('polBad', { t: at, f: `${p.fault}${p.http_status ? ` ${p.http_status}` : ''}` }), ask));
   const cam = { online: ['good', t('camOnline')], offline: ['bad', t('camOffline', { e: w.camera_error ?? '' })], ended: ['fair', t('camEnded')] }[w.camera] ?? ['none', t('camStarting')];
-  nodes.push(worldNode('camera', ...cam));
+  nodes.push(worldNode('camera', ...cam), ...hardwareNodes(w.hardware ?? {}));
   return nodes;
 }
 
@@ -106,18 +120,86 @@ const button = (className, key, act) => {
 };
 const panel = (title, ...children) => el('section', 'panel', el('h2', '', title), ...children);
 
+// Exposure in parts of a second, as photographers say it.
+function knobText(k) {
+  if (k.value < 0) return '–';
+  return k.id === 'exposure' ? `1/${Math.max(1, Math.round(1e6 / Math.max(1, k.value)))} s` : String(k.value);
+}
+
+// One knob of the camera: automatic or a slider. Sliders of wide ranges move in ratios.
+function knobNode(k, tell) {
+  const node = el('div', 'knob');
+  node.dataset.knob = k.id;
+  const value = el('span', 'value');
+  const wide = k.min > 0 && k.max / k.min > 50;
+  const slider = el('input');
+  slider.type = 'range';
+  slider.min = '0';
+  slider.max = '1000';
+  slider.setAttribute('aria-label', t(`k_${k.id}`));
+  const place = (v) => (wide ? Math.log(v / k.min) / Math.log(k.max / k.min) : (v - k.min) / Math.max(1, k.max - k.min)) * 1000;
+  const at = (p) => {
+    const v = wide ? k.min * (k.max / k.min) ** (p / 1000) : k.min + ((k.max - k.min) * p) / 1000;
+    return k.min + Math.round((v - k.min) / k.step) * k.step;
+  };
+  const send = (v) => tell('camera', { [k.id]: v });
+  slider.addEventListener('input', () => { value.textContent = knobText({ ...k, value: at(Number(slider.value)) }); });
+  slider.addEventListener('change', () => send(at(Number(slider.value))));
+  const auto = button('', 'knobAuto', () => send('auto'));
+  const back = button('', 'knobBack', () => send(null));
+  const error = el('p', 'trouble');
+  node.append(el('span', 'name', t(`k_${k.id}`)), value, slider, el('div', 'row', auto, back), error);
+  return {
+    node,
+    fill(now) {
+      auto.hidden = !now.has_auto;
+      auto.setAttribute('aria-pressed', String(now.auto));
+      back.hidden = !now.own;
+      slider.hidden = !now.there;
+      error.textContent = now.error;
+      if (document.activeElement !== slider) {
+        slider.value = String(place(Math.max(now.min, now.value)));
+        value.textContent = now.auto ? `${t('knobAuto')} ${knobText(now)}` : knobText(now);
+      }
+    },
+  };
+}
+
+function knobsPanel(tell) {
+  const list = el('div', 'knobs');
+  const node = panel(t('knobs'), list);
+  let key = '';
+  let made = [];
+  return {
+    node,
+    fill(state) {
+      const knobs = state.world.knobs ?? [];
+      node.hidden = knobs.length === 0;
+      const next = knobs.map((k) => `${k.id} ${k.min} ${k.max}`).join();
+      if (next !== key) {
+        key = next;
+        made = knobs.map((k) => knobNode(k, tell));
+        list.replaceChildren(...made.map((m) => m.node));
+      }
+      made.forEach((m, i) => m.fill(knobs[i]));
+    },
+  };
+}
+
 // --- 1 aim
 export function aimStep(tell) {
   const list = el('div', 'meters');
   const around = el('div', 'meters');
   const ask = button('', 'probe', () => tell('probe', {}));
-  const node = el('div', '', panel(t('s_aim'), el('p', '', t('aimHelp')), list), panel(t('around'), around));
+  const knobs = knobsPanel(tell);
+  const node = el('div', '', panel(t('s_aim'), el('p', '', t('aimHelp')), list), knobs.node, panel(t('around'), around));
   return {
     node,
     fill(state) {
       const focused = document.activeElement === ask;
       list.replaceChildren(...state.meters.list.map((m) => meterNode(m, state)));
       around.replaceChildren(...worldNodes(state, ask));
+      knobs.fill(state);
       if (focused) ask.focus();
     },
   };

@@ -95,10 +95,7 @@ static bool draw(const char *folder, cairo_font_face_t *face, struct err *e) {
     return err_set(e, ERR_FORMAT, "%s: line %d: %s", path, je.line, je.text);
   }
   // The PDF last: it is what says that the sheet is drawn.
-  const bool ok =
-      canvas_font(&face, e) && draw_png(folder, sheet, face, e) && draw_pdf(folder, sheet, face, e);
-  if (face)
-    cairo_font_face_destroy(face);
+  const bool ok = draw_png(folder, sheet, face, e) && draw_pdf(folder, sheet, face, e);
   json_decref(sheet);
   return ok;
 }
