@@ -31,11 +31,11 @@ function clip() {
 const log = `${dir}/bayplated.log`;
 const terminal = {
   port: 0,
-  async start() {
+  async start(source = clip(), more = '') {
     fs.rmSync(`${dir}/port`, { force: true });
-    fs.writeFileSync(`${dir}/bayplate.ini`, `[shop]\nname = 示范专营店\n[camera]\nname = 1 号工位\nsource = ${clip()}\nloop = yes\n`
+    fs.writeFileSync(`${dir}/bayplate.ini`, `[shop]\nname = 示范专营店\n[camera]\nname = 1 号工位\nsource = ${source}\nloop = yes\n`
       + `[visit]\nsame_car_gap_s = 5\n[vision]\nmodels = ${SOURCE}/vision/models\n[store]\ndir = ${dir}/data\nreserve_mb = 0\n[device]\nfile = ${dir}/device.ini\n`
-      + `[http]\nport = ${this.port}\nport_file = ${dir}/port\n`);
+      + `[http]\nport = ${this.port}\nport_file = ${dir}/port\n${more}`);
     const out = fs.openSync(log, 'a');
     this.child = spawn(`${BINARY}/firmware/bayplated`, ['-c', `${dir}/bayplate.ini`], { stdio: ['ignore', 'ignore', out] });
     fs.closeSync(out);
@@ -211,6 +211,31 @@ await runAll({
     await soon('meters', async () => (await page.locator('.meter').count()) > 10);
     await shot('phone-zh', true);
     await page.setViewportSize({ width: 1440, height: 1000 });
+  },
+
+  async 'a camera with controls is set on the page; trigger and lamps are shown'() {
+    await terminal.end();
+    await terminal.start('sim:?fps=25', '[trigger]\nline = sim:1\n[lamp]\ndue = sim:2\nir = no-such-chip:3\n');
+    await page.reload();
+    await page.waitForSelector('.knob[data-knob="exposure"] input[type="range"]');
+    assert.equal(await page.locator('.knob').count(), 2); // it has no focus
+    const exposure = page.locator('.knob[data-knob="exposure"]');
+    assert.equal(await exposure.locator('button').first().getAttribute('aria-pressed'), 'true');
+    await exposure.locator('input').fill('500');
+    await soon('a shutter of its own', async () => {
+      const k = (await state()).world.knobs.find((x) => x.id === 'exposure');
+      return !k.auto && k.own && k.value > 1500 && k.value < 2500; // the middle of a scale in ratios from 100 to 40000
+    });
+    assert.match(JSON.parse(fs.readFileSync(`${dir}/data/settings.json`, 'utf8'))['camera.exposure'], /^\d+$/);
+    await soon('the page shows it', async () => /1\/\d{3} s/.test(await exposure.locator('.value').innerText()));
+    assert.equal(await grade('trigger'), 'good');
+    assert.equal(await grade('lamp_due'), 'good');
+    assert.equal(await grade('lamp_ir'), 'bad'); // and says which chip
+    assert.ok((await text('.meter[data-meter="lamp_ir"]')).includes('no-such-chip'));
+    await shot('knobs-zh', true);
+    assert.deepEqual(await barriers(page), []);
+    await exposure.locator('button').first().click();
+    await soon('automatic again', async () => (await state()).world.knobs.find((x) => x.id === 'exposure').auto);
   },
 
   async 'an advisor may not see it'() {
