@@ -219,6 +219,7 @@ await runAll({
     await page.reload();
     await page.waitForSelector('.knob[data-knob="exposure"] input[type="range"]');
     assert.equal(await page.locator('.knob').count(), 2); // it has no focus
+    await soon('its picture', () => page.evaluate(() => document.querySelector('#frame img')?.naturalWidth === 640 && document.querySelector('#no-picture').hidden));
     const exposure = page.locator('.knob[data-knob="exposure"]');
     assert.equal(await exposure.locator('button').first().getAttribute('aria-pressed'), 'true');
     await exposure.locator('input').fill('500');
