@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool careful_write_all(int fd, const void *bytes, size_t n) {
@@ -72,6 +73,25 @@ bool careful_write(const char *path, const void *bytes, size_t n, struct err *e)
     return false;
   bool ok = careful_write_at(dir, name, bytes, n, e) || err_prefix(e, "%s", path);
   (void)close(dir); // synced before
+  return ok;
+}
+
+bool careful_make_folder(const char *path, struct err *e) {
+  const char *name = NULL;
+  char bare[PATH_MAX]; // without slashes at its end, which would hide its parent
+  size_t n = strnlen(path, sizeof bare);
+  while (n > 1 && path[n - 1] == '/')
+    n--;
+  if (n >= sizeof bare)
+    return err_set(e, ERR_LIMIT, "%.40s...: too long", path);
+  (void)snprintf(bare, sizeof bare, "%.*s", (int)n, path);
+  if (mkdir(bare, 0700) != 0)
+    return errno == EEXIST || err_errno(e, errno, "%s", path);
+  int parent = open_folder_of(bare, &name, e);
+  if (parent < 0)
+    return false;
+  bool ok = fsync(parent) == 0 || err_errno(e, errno, "%s", path);
+  (void)close(parent); // only read
   return ok;
 }
 

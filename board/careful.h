@@ -22,6 +22,10 @@ BP_CHECK bool careful_write(const char *path, const void *bytes, size_t n, struc
 // Makes the entries of a folder durable.
 BP_CHECK bool careful_sync_folder(const char *path, struct err *e);
 
+// Makes a folder, mode 0700, whose entry is durable on return; one that is there is fine. Its
+// parent must exist.
+BP_CHECK bool careful_make_folder(const char *path, struct err *e);
+
 // All of it, whatever write(2) takes at a time. False: errno says why.
 bool careful_write_all(int fd, const void *bytes, size_t n);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/corrections.h"
 
+#include "board/careful.h"
+
 #include "vision/grammar.h"
 #include "vision/visit.h"
 
@@ -53,45 +55,16 @@ void corrections_free(struct corrections *c) {
 
 // --- files
 
-static bool sync_folder(const char *path, struct err *e) {
-  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool ok = fd >= 0 && fsync(fd) == 0;
-  if (!ok)
-    (void)err_errno(e, errno, "corrections: %s", path);
-  if (fd >= 0)
-    (void)close(fd); // nothing was written through it
-  return ok;
-}
-
-// Whole or not at all: a file beside it takes its place.
+// Whole or not at all.
 static bool write_file(const char *dir, const char *name, const void *data, size_t len,
                        struct err *e) {
-  char path[PATH_MAX], tmp[PATH_MAX];
+  char path[PATH_MAX];
   (void)snprintf(path, sizeof path, "%s/%s", dir, name); // dir is short enough
-  (void)snprintf(tmp, sizeof tmp, "%s/%s.tmp", dir, name);
-  const int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
-  if (!f) {
-    (void)err_errno(e, errno, "corrections: %s", tmp);
-    if (fd >= 0)
-      (void)close(fd); // failing already
-    return false;
-  }
-  bool ok = fwrite(data, 1, len, f) == len && fflush(f) == 0 && fsync(fd) == 0;
-  const int why = errno;
-  ok = fclose(f) == 0 && ok;
-  if (!ok || rename(tmp, path) != 0) {
-    (void)err_errno(e, ok ? errno : why, "corrections: %s", path);
-    (void)unlink(tmp); // failing already
-    return false;
-  }
-  return true;
+  return careful_write(path, data, len, e) || err_prefix(e, "corrections");
 }
 
 static bool folder(const char *path, struct err *e) {
-  if (mkdir(path, 0700) != 0 && errno != EEXIST)
-    return err_errno(e, errno, "corrections: %s", path);
-  return true;
+  return careful_make_folder(path, e) || err_prefix(e, "corrections");
 }
 
 // labels.csv as it is, with a NUL; "" where there is none yet.
@@ -209,10 +182,10 @@ static bool put(struct corrections *c, const struct correction *what, struct err
   const char *old = len > 0 ? text : HEADER;
   char *all = malloc(strlen(old) + sizeof row);
   // The crop first: a row never names a picture that is not there.
-  bool ok = all && write_file(c->dir, name, what->jpeg, what->len, e) && sync_folder(img, e);
+  bool ok = all && write_file(c->dir, name, what->jpeg, what->len, e);
   if (ok) {
     const int n = snprintf(all, strlen(old) + sizeof row, "%s%s", old, row);
-    ok = write_file(c->dir, "labels.csv", all, (size_t)n, e) && sync_folder(c->dir, e);
+    ok = write_file(c->dir, "labels.csv", all, (size_t)n, e);
   } else if (!all) {
     (void)err_set(e, ERR_NOMEM, "corrections: out of memory");
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/evidence.h"
+#include "board/careful.h"
 #include "firmware/calendar.h"
 #include "firmware/evidence_private.h"
 
@@ -44,8 +45,11 @@ void evidence_free(struct evidence *ev) {
 int evidence_root(struct evidence *ev, struct err *e) {
   int fd = open(ev->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) {
-    if (mkdir(ev->dir, 0700) == 0 || errno == EEXIST)
-      fd = open(ev->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!careful_make_folder(ev->dir, e)) {
+      (void)err_prefix(e, "evidence");
+      return -1;
+    }
+    fd = open(ev->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   }
   if (fd < 0)
     (void)err_errno(e, errno, "evidence: folder %s", ev->dir);
@@ -85,43 +89,6 @@ static int day_folder(int root, const char *path, bool make, struct err *e) {
   return fd;
 }
 
-static bool write_all(int fd, const void *data, size_t len) {
-  const char *p = data;
-  while (len > 0) {
-    ssize_t n = write(fd, p, len);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return false;
-    p += n;
-    len -= (size_t)n;
-  }
-  return true;
-}
-
-static bool write_file(int dir, const char *name, const void *jpeg, size_t len, struct err *e) {
-  char tmp[EVIDENCE_PATH_MAX + 8];
-  (void)snprintf(tmp, sizeof tmp, "%s.tmp", name);
-  int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0)
-    return err_errno(e, errno, "evidence: %s", name);
-  bool ok = write_all(fd, jpeg, len) && fsync(fd) == 0;
-  int error = errno;
-  if (close(fd) != 0 && ok) {
-    ok = false;
-    error = errno;
-  }
-  if (ok && (renameat(dir, tmp, dir, name) != 0 || fsync(dir) != 0)) {
-    ok = false;
-    error = errno;
-  }
-  if (!ok) {
-    (void)unlinkat(dir, tmp, 0); // rotation takes what stays
-    return err_errno(e, error, "evidence: %s", name);
-  }
-  return true;
-}
-
 bool evidence_write(struct evidence *ev, uint64_t visit, uint64_t number, int64_t wall_ms,
                     const void *jpeg, size_t len, char path[EVIDENCE_PATH_MAX], struct err *e) {
   struct date d;
@@ -144,7 +111,7 @@ bool evidence_write(struct evidence *ev, uint64_t visit, uint64_t number, int64_
   int root = evidence_root(ev, e);
   int dir = root >= 0 ? day_folder(root, full, true, e) : -1;
   if (dir >= 0) {
-    ok = write_file(dir, full + 11, jpeg, len, e);
+    ok = careful_write_at(dir, full + 11, jpeg, len, e) || err_prefix(e, "evidence");
     (void)close(dir);
   }
   if (root >= 0)

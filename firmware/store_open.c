@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening: which file, in which mode, and what to do with one that is damaged.
+#include "board/careful.h"
 #include "board/log.h"
 #include "firmware/store_private.h"
 #include "firmware/store_schema.h"
@@ -148,12 +149,7 @@ static bool sync_folder(const char *path, struct err *e) {
   const char *slash = strrchr(path, '/');
   int n = slash ? (int)(slash - path) : 0;
   (void)snprintf(dir, sizeof dir, "%.*s%s", n, path, n > 0 ? "" : slash ? "/" : ".");
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return err_errno(e, errno, "store: %s", dir);
-  bool ok = fsync(fd) == 0 || err_errno(e, errno, "store: %s", dir);
-  (void)close(fd); // only read
-  return ok;
+  return careful_sync_folder(dir, e) || err_prefix(e, "store");
 }
 
 // The journal goes first: a journal left beside a new database would be replayed into it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/terminal.h"
 
+#include "board/careful.h"
 #include "board/log.h"
 #include "board/metrics.h"
 #include "board/network.h"
@@ -142,8 +143,9 @@ static void tell_card_context(void *ctx, struct card_context *out) {
 }
 
 static void make_dir(const char *dir) {
-  if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-    log_error("store", "%s cannot be made: %s", dir, strerror(errno));
+  struct err e;
+  if (!careful_make_folder(dir, &e))
+    log_error("store", "the folder cannot be made: %s", e.text);
 }
 
 static bool open_store(struct terminal *t, struct err *e) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/port/port_spool.h"
 
+#include "board/careful.h"
 #include "board/log.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 
 #define PART "upload.part"
 #define META "upload.meta"
-#define META_NEW "upload.meta.new"
 #define WHOLE "upload.bundle"
 #define HEX (2 * PORT_SPOOL_HASH)
 
@@ -31,39 +31,12 @@ struct port_spool {
 
 // --- the note beside the file: "HASH SIZE SAFE DONE"
 
-static bool sync_dir(struct port_spool *s, struct err *e) {
-  return fsync(s->dir) == 0 || err_errno(e, errno, "%s", s->o.dir);
-}
-
-static bool write_all(int fd, const uint8_t *bytes, size_t n, struct err *e) {
-  while (n > 0) {
-    ssize_t w = write(fd, bytes, n);
-    if (w < 0 && errno == EINTR)
-      continue;
-    if (w <= 0)
-      return err_errno(e, w < 0 ? errno : EIO, "write");
-    bytes += w;
-    n -= (size_t)w;
-  }
-  return true;
-}
-
 static bool write_meta(struct port_spool *s, const struct port_spool_state *st, struct err *e) {
   char hex[HEX + 1], text[HEX + 64];
   sodium_bin2hex(hex, sizeof hex, st->sha256, sizeof st->sha256);
   int n = snprintf(text, sizeof text, "%s %" PRIu64 " %" PRIu64 " %d\n", hex, st->size, s->safe,
                    st->done);
-  int fd = openat(s->dir, META_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return err_errno(e, errno, "%s/%s", s->o.dir, META_NEW);
-  bool ok = write_all(fd, (const uint8_t *)text, (size_t)n, e);
-  if (ok && fsync(fd) != 0)
-    ok = err_errno(e, errno, "%s/%s", s->o.dir, META_NEW);
-  if (close(fd) != 0 && ok)
-    ok = err_errno(e, errno, "%s/%s", s->o.dir, META_NEW);
-  if (ok && renameat(s->dir, META_NEW, s->dir, META) != 0)
-    ok = err_errno(e, errno, "%s/%s", s->o.dir, META);
-  return ok && sync_dir(s, e);
+  return careful_write_at(s->dir, META, text, (size_t)n, e) || err_prefix(e, "%s", s->o.dir);
 }
 
 // The next word as a number; false for anything else.
@@ -140,6 +113,10 @@ static bool take_up(struct port_spool *s, struct err *e) {
     }
     return true;
   }
+  // A whole part that is not there was cut off between its new name and its note: name it back, so
+  // that it is judged again.
+  if (s->safe == st.size && faccessat(s->dir, PART, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+    (void)renameat(s->dir, WHOLE, s->dir, PART); // not there either: nothing to take up
   s->part = openat(s->dir, PART, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (s->part < 0)
     return true;
@@ -157,8 +134,8 @@ static bool take_up(struct port_spool *s, struct err *e) {
 bool port_spool_open(struct port_spool **out, const struct port_spool_options *o, struct err *e) {
   if (sodium_init() < 0)
     return err_set(e, ERR_IO, "libsodium cannot be started");
-  if (mkdir(o->dir, 0700) != 0 && errno != EEXIST)
-    return err_errno(e, errno, "%s", o->dir);
+  if (!careful_make_folder(o->dir, e))
+    return false;
   struct port_spool *s = calloc(1, sizeof *s);
   if (!s || pthread_mutex_init(&s->lock, NULL) != 0) {
     free(s);
@@ -265,8 +242,8 @@ bool port_spool_write(struct port_spool *s, uint64_t offset, const uint8_t *byte
     return err_set(e, ERR_STATE, "bytes at %" PRIu64 ", expected at %" PRIu64, offset, st.have);
   if (lseek(s->part, (off_t)st.have, SEEK_SET) < 0)
     return err_errno(e, errno, "%s/%s", s->o.dir, PART);
-  if (!write_all(s->part, bytes, n, e))
-    return err_prefix(e, "%s/%s", s->o.dir, PART);
+  if (!careful_write_all(s->part, bytes, n))
+    return err_errno(e, errno, "%s/%s", s->o.dir, PART);
   st.have += n;
   set_state(s, &st);
   return st.have - s->safe < PORT_SPOOL_SYNC || make_safe(s, &st, e);
@@ -313,8 +290,8 @@ bool port_spool_commit(struct port_spool *s, struct err *e) {
   }
   s->safe = st.have;
   st.done = true;
-  // The file first, then the note: a cut in between leaves a note without its part, which begins
-  // anew, and a whole bundle that nobody was told of.
+  // The file first, then the note: a cut in between leaves a note without its part, and a whole
+  // bundle that nobody was told of; take_up() sees to it.
   if (renameat(s->dir, PART, s->dir, WHOLE) != 0)
     return err_errno(e, errno, "%s/%s", s->o.dir, WHOLE);
   close_part(s);

@@ -66,7 +66,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   struct world *w = *state;
   port_spool_free(w->s);
-  static const char *const names[] = {"upload.part", "upload.meta", "upload.meta.new",
+  static const char *const names[] = {"upload.part", "upload.meta", "upload.meta.tmp",
                                       "upload.bundle"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     (void)unlink(at(w, names[i]));
