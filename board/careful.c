@@ -32,7 +32,7 @@ bool careful_write_at(int dir, const char *name, const void *bytes, size_t n, st
   (void)snprintf(tmp, sizeof tmp, "%s" CAREFUL_ENDING, name);
   int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
-    return err_errno(e, errno, "%s", name);
+    return err_errno(e, errno, "%s", tmp);
   bool ok = careful_write_all(fd, bytes, n) && fsync(fd) == 0;
   int why = errno;
   if (close(fd) != 0 && ok) {
