@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fetches the image's Debian packages with apt, unpacks them, and says what they are (SPDX, licences)."""
+import hashlib
+import json
+import pathlib
+import re
+import subprocess
+
+from parts.tell import Trouble, run
+
+
+def read_list(path):
+    """packages.txt: (wanted, dropped), both in the file's order."""
+    wanted, dropped = [], []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        words = line.split(None, 2)
+        if len(words) < 3 or words[0] not in ("root", "drop"):
+            raise Trouble(f"{path}:{number}: expected 'root NAME WHY' or 'drop NAME WHY'")
+        (wanted if words[0] == "root" else dropped).append(words[1])
+    return wanted, dropped
+
+
+class Apt:
+    """apt with folders of its own, for arm64, so that nothing of this machine's set-up changes and no root is needed."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.debs = folder / "debs"
+        for name in ("state/lists/partial", "debs/partial", "cache"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / "sources.list").write_text("".join(self._sources()))
+        options = {
+            "APT::Architecture": "arm64", "APT::Architectures": "arm64", "APT::Install-Recommends": "0",
+            "Acquire::Languages": "none", "APT::Sandbox::User": "", "Debug::NoLocking": "1",
+            "Dir::State": folder / "state", "Dir::State::lists": folder / "state/lists", "Dir::State::status": "/dev/null",
+            "Dir::Etc::sourcelist": folder / "sources.list", "Dir::Etc::sourceparts": "-", "Dir::Etc::parts": "-",
+            "Dir::Etc::preferencesparts": "-", "Dir::Cache": folder / "cache", "Dir::Cache::archives": self.debs,
+            "pkgCacheGen::Essential": "none",
+        }
+        self.options = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+    @staticmethod
+    def _sources():
+        """This machine's own mirror of Debian, with what the real boards' firmware needs added."""
+        lines = []
+        for path in sorted(pathlib.Path("/etc/apt").glob("sources.list")) + \
+                sorted(pathlib.Path("/etc/apt/sources.list.d").glob("*")):
+            text = path.read_text(errors="replace")
+            if path.suffix == ".sources":
+                for part in text.split("\n\n"):
+                    field = dict(re.findall(r"^([A-Za-z-]+):\s*(.*)$", part, re.M))
+                    if "bookworm" in field.get("Suites", "") and "deb" in field.get("Types", "").split():
+                        lines += [(uri, suite) for uri in field["URIs"].split() for suite in field["Suites"].split()]
+            elif path.suffix == ".list":
+                for match in re.finditer(r"^deb\s+(?:\[.*?\]\s+)?(\S+)\s+(bookworm\S*)\s+main", text, re.M):
+                    lines.append((match[1], match[2]))
+        if not lines:
+            raise Trouble("no Debian bookworm mirror in /etc/apt: an image is built from its packages")
+        keys = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+        return [f"deb {keys} {uri} {suite} main non-free-firmware\n" for uri, suite in dict.fromkeys(lines)]
+
+    def fetch(self, wanted):
+        """Downloads `wanted` and all they depend on; the names of the archives, sorted. Nothing is loaded twice."""
+        if not list((self.folder / "state/lists").glob("*Packages*")):
+            run(["apt-get", "update", "-q", *self.options], "apt-get update")
+        run(["apt-get", "install", "-y", "-d", "-q", *self.options, *wanted], "apt-get install --download-only")
+        listed = run(["apt-get", "install", "-y", "-s", "-q", *self.options, *wanted], "apt-get install -s")
+        names = {}
+        for match in re.finditer(r"^Inst (\S+) \((\S+)", listed, re.M):
+            names[match[1].split(":")[0]] = match[2]
+        found = {}
+        for path in self.debs.glob("*.deb"):
+            name, version, _ = path.name.rsplit("_", 2)
+            if names.get(name) == version.replace("%3a", ":"):
+                found[name] = path
+        missing = sorted(set(names) - set(found))
+        if missing:
+            raise Trouble(f"apt did not bring {', '.join(missing)}")
+        return [found[name] for name in sorted(found)]
+
+
+def unpack(deb, root):
+    """dpkg-deb's file tree over `root`, whose merged-/usr links stay links."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as source:
+        run(["tar", "-x", "-C", root, "--no-same-owner", "--no-same-permissions", "--keep-directory-symlink"],
+            f"unpacking {deb.name}", stdin=source.stdout)
+    if source.returncode != 0:
+        raise Trouble(f"{deb}: damaged archive; remove it and build again")
+
+
+def control(deb):
+    text = run(["dpkg-deb", "-f", deb], f"reading {deb.name}")
+    return {match[1]: match[2] for match in re.finditer(r"^([A-Za-z-]+): (.*)$", text, re.M)}
+
+
+def _licences(root, name):
+    path = root / "usr/share/doc" / name / "copyright"
+    if not path.exists():
+        return []
+    names = re.findall(r"^License:[ \t]*(\S.*)$", path.read_text(errors="replace"), re.M)
+    return sorted({n.strip() for n in names})
+
+
+def inventory(debs, root):
+    """What is in the image: one dict a package. Read while usr/share/doc is still there."""
+    rows = []
+    for deb in debs:
+        field = control(deb)
+        rows.append({"name": field["Package"], "version": field["Version"],
+                     "source": field.get("Source", field["Package"]).split()[0],
+                     "sha256": hashlib.sha256(deb.read_bytes()).hexdigest(),
+                     "homepage": field.get("Homepage", ""), "licences": _licences(root, field["Package"])})
+    return rows
+
+
+def spdx(rows, image, version, epoch_text):
+    """SPDX 2.3 in JSON. Nothing in it depends on when or where it was made."""
+    digest = hashlib.sha256("".join(r["name"] + r["sha256"] for r in rows).encode()).hexdigest()
+    packages = [{"SPDXID": "SPDXRef-image", "name": image, "versionInfo": version, "downloadLocation": "NOASSERTION",
+                 "filesAnalyzed": False, "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION",
+                 "copyrightText": "NOASSERTION", "primaryPackagePurpose": "OPERATING-SYSTEM"}]
+    for r in rows:
+        ident = "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", r["name"])
+        packages.append({
+            "SPDXID": ident, "name": r["name"], "versionInfo": r["version"],
+            "downloadLocation": "NOASSERTION", "filesAnalyzed": False, "licenseConcluded": "NOASSERTION",
+            "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+            "licenseComments": "; ".join(r["licences"]) or "see the package's copyright file",
+            "checksums": [{"algorithm": "SHA256", "checksumValue": r["sha256"]}],
+            "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
+                              "referenceLocator": f"pkg:deb/debian/{r['name']}@{r['version']}?arch=arm64"}]})
+    links = [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-image"}]
+    links += [{"spdxElementId": "SPDXRef-image", "relationshipType": "CONTAINS", "relatedSpdxElement": p["SPDXID"]}
+              for p in packages[1:]]
+    return json.dumps({"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": image,
+                       "documentNamespace": f"https://bayplate.invalid/sbom/{digest}",
+                       "creationInfo": {"created": epoch_text, "creators": ["Tool: bayplate board/image/build"]},
+                       "packages": packages, "relationships": links}, indent=1, sort_keys=True) + "\n"
+
+
+def licences(rows):
+    lines = ["# Licences of the packages in this image, as their copyright files name them.\n"]
+    lines += [f"{r['name']} {r['version']} (source {r['source']}): {'; '.join(r['licences']) or 'see its copyright file'}\n"
+              for r in rows]
+    return "".join(lines)
