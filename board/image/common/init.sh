@@ -45,9 +45,9 @@ done
 table=$(bb sed "s#DEVICE#$part#g" /verity.table)
 /sbin/dmsetup create root --readonly --noudevsync --table "$table" || fail "dm-verity refused $part"
 [ ! -e /test.sh ] || . /test.sh
-bb mount -t squashfs -o ro /dev/mapper/root /sysroot || fail "$part cannot be mounted"
+bb mount -t squashfs -o ro /dev/dm-0 /sysroot || fail "$part cannot be mounted"
 for folder in proc sys dev; do
   bb mount --move /$folder /sysroot/$folder
 done
-exec bb switch_root /sysroot /usr/lib/systemd/systemd
+exec /bin/busybox switch_root /sysroot /usr/lib/systemd/systemd
 fail "systemd did not start"

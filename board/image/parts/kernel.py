@@ -77,10 +77,10 @@ def _copy_program(root, tree, path, needed_of):
 
 def initramfs(root, tree, init, modules, table, needed_of):
     """Fills `tree`: busybox, dmsetup, the modules that find the root partition, our init and the root's hash."""
-    for name in ("usr/bin", "usr/lib", "dev", "proc", "sys", "run", "sysroot", "etc"):
+    for name in ("usr/bin", "usr/sbin", "usr/lib", "dev", "proc", "sys", "run", "sysroot", "etc"):
         (tree / name).mkdir(parents=True)
     for name in ("bin", "lib", "sbin"):
-        (tree / name).symlink_to(f"usr/{'bin' if name == 'sbin' else name}")
+        (tree / name).symlink_to(f"usr/{name}")
     shutil.copy(root / "usr/bin/busybox", tree / "usr/bin/busybox")
     _copy_program(root, tree, "usr/sbin/dmsetup", needed_of)
     version = release(root)
