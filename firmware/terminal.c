@@ -10,6 +10,7 @@
 #include "firmware/api_store.h"
 #include "firmware/arrivals.h"
 #include "firmware/auth.h"
+#include "firmware/bay.h"
 #include "firmware/commission.h"
 #include "firmware/device_id.h"
 #include "firmware/device_socket.h"
@@ -54,6 +55,7 @@ struct terminal {
   struct camera_feed *feed;
   struct arrivals *arrivals;
   struct analysis *analysis;
+  struct bay bay; // analysis thread only, once it runs
   struct newest *newest;
   struct device_socket *socket; // NULL: not configured
   struct auth *auth;
@@ -70,6 +72,7 @@ struct terminal {
 
 static void on_visit(void *ctx, const struct visit_event *event) {
   struct terminal *t = ctx;
+  bay_event(&t->bay, event->kind);
   arrivals_post(t->arrivals, event);
   commission_visit(t->commission, event);
 }
@@ -452,6 +455,9 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
       metric_counter("bayplate_frames_dropped_total", NULL, "Frames pushed out by newer ones.");
   atomic_store(&t->last_tick_ns, clock_mono_ns(clock));
   identify(t);
+  // systemd's folder for what lives as long as the service; elsewhere nobody asks.
+  if (!bay_init(&t->bay, getenv("RUNTIME_DIRECTORY"), e))
+    goto fail;
   if (!open_store(t, e) || !start_settings(t, e) || !start_camera(t, e) ||
       !newest_new(&t->newest, e))
     goto fail;
@@ -497,6 +503,7 @@ void terminal_free(struct terminal *t) {
     return;
   device_socket_free(t->socket);
   analysis_free(show_analysis(t, NULL));
+  bay_finish(&t->bay);
   newest_free(t->newest);
   arrivals_stop(t->arrivals); // it tells the page; then the page, which asks it
   api_free(t->api);

@@ -47,7 +47,10 @@ class Guest:
     def __init__(self, image, work, clip=None, ports=None, memory=1024, size=None, network=True, more=()):
         image = pathlib.Path(image)
         if image.is_dir():
-            image = image / f"bayplate-{image.name}.img"
+            found = sorted(image.glob("bayplate-*.img"))
+            if len(found) != 1:
+                raise GuestError(f"{image} holds no image: board/image/build qemu-arm64 makes one")
+            image = found[0]
         self.work = pathlib.Path(work)
         self.work.mkdir(parents=True, exist_ok=True)
         self.disk = self.work / "disk.qcow2"
