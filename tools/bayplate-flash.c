@@ -227,8 +227,13 @@ static int flash(const struct flash_options *o, const struct drives *drives) {
 
 static bool bundle_fits(const struct flash_options *o, const struct bundle *b,
                         const struct upload_board *board, struct err *e) {
-  const struct manifest_wish wish = {o->board[0] ? o->board : board->model, o->version,
-                                     o->min_version};
+  // Bundles name "bayplate-rpi4" where images and --board name "rpi4".
+  static const char product[] = "bayplate-";
+  bool named = strncmp(o->board, product, sizeof product - 1) == 0;
+  char wanted[sizeof product + MANIFEST_WORD_MAX];
+  (void)snprintf(wanted, sizeof wanted, "%s%s", o->board[0] && !named ? product : "",
+                 o->board[0] ? o->board : board->model);
+  const struct manifest_wish wish = {wanted, o->version, o->min_version};
   if (!manifest_fits(b->compatible, b->version, &wish, e))
     return false;
   if (!o->older && version_compare(b->version, board->version) < 0)

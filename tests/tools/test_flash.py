@@ -473,6 +473,12 @@ class Net(unittest.TestCase):
         self.assertIn("had it already", r.stdout)
         self.assertEqual(len(self.server.puts), 3)
 
+    def test_board_that_was_given_another_model_name(self):
+        self.server.RequestHandlerClass = type("Renamed", (Board,), {"model": "Gate 2"})
+        self.refused("wanted is the board Gate 2")
+        for name in ("test", "bayplate-test"):
+            self.assertEqual(self.send("--board", name).returncode, 0)
+
     def test_another_upload_in_the_way_is_replaced(self):
         self.server.hash, self.server.size, self.server.got = "00" * 32, 5, bytearray(b"12345")
         self.assertEqual(self.send().returncode, 0)
@@ -483,6 +489,7 @@ class Net(unittest.TestCase):
         self.refused("not accepted", bundle=self.make_bundle("stranger"))
         self.refused("revoked", bundle=self.make_bundle("revoked"))
         self.refused("wanted is the board bayplate-test", bundle=self.make_bundle(compatible="bayplate-rpi4"))
+        self.refused("wanted is the board bayplate-rpi5", "--board", "rpi5")
         old = self.make_bundle(version="0.9")
         self.refused("this bundle is older", bundle=old)
         self.assertEqual(self.send("--older", bundle=old).returncode, 0)
