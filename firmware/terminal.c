@@ -1,74 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "firmware/terminal.h"
+#include "firmware/terminal_private.h"
 
 #include "board/careful.h"
 #include "board/log.h"
-#include "board/metrics.h"
-#include "board/network.h"
-#include "firmware/analysis.h"
-#include "firmware/api.h"
-#include "firmware/api_store.h"
-#include "firmware/arrivals.h"
-#include "firmware/auth.h"
-#include "firmware/bay.h"
-#include "firmware/commission.h"
-#include "firmware/device_id.h"
-#include "firmware/device_socket.h"
-#include "firmware/evidence.h"
-#include "firmware/hardware.h"
-#include "firmware/newest.h"
-#include "firmware/settings.h"
-#include "firmware/status.h"
-#include "firmware/store.h"
-#include "firmware/store_visit.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define STALLED_NS (20 * CLOCK_NS_PER_S) // a thread without a step for so long hangs
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define MB (UINT64_C(1) << 20)
-#define SNAPSHOT_MS 1000 // how long a picture for the service port is waited for
-
-struct terminal {
-  struct config config; // with the settings of the commissioning page
-  pthread_mutex_t base_lock;
-  struct config base; // as the file has it; guarded by base_lock
-  struct settings *settings;
-  struct commission *commission;
-  struct hardware *hardware;
-  int64_t started_ns;
-  bool told_no_frames; // main's thread
-  const struct bp_clock *clock;
-  struct device_id id;
-  struct store *store, *reader; // reader: for the pages
-  struct evidence *evidence;
-  struct corrections *corrections;
-  struct camera_feed *feed;
-  struct arrivals *arrivals;
-  struct analysis *analysis;
-  struct bay bay; // analysis thread only, once it runs
-  struct newest *newest;
-  struct device_socket *socket; // NULL: not configured
-  struct auth *auth;
-  struct api_store pages; // what the pages read from the store
-  struct api *api;
-  struct status_sources status;
-  uint64_t digest; // of the last status told; arrivals thread only
-  atomic_int_least64_t last_tick_ns;
-  struct {
-    struct metric *camera_up, *dropped, *store_ok;
-    uint64_t seen_dropped;
-  } metric;
-};
 
 static void on_visit(void *ctx, const struct visit_event *event) {
   struct terminal *t = ctx;
@@ -109,42 +53,6 @@ static void on_tick(void *ctx) {
   t->digest = digest;
 }
 
-// What the pages ask, on the server's thread.
-static bool tell_cards(void *ctx, char **json, struct err *e) {
-  return api_store_cards(&((struct terminal *)ctx)->pages, json, e);
-}
-
-static bool tell_history(void *ctx, const char *query, const char *before, unsigned limit,
-                         char **json, struct err *e) {
-  return api_store_history(&((struct terminal *)ctx)->pages, query, before, limit, json, e);
-}
-
-static bool tell_again(void *ctx, uint64_t since,
-                       bool (*emit)(void *to, uint64_t rev, const char *json), void *to,
-                       struct err *e) {
-  return api_store_replay(&((struct terminal *)ctx)->pages, since, emit, to, e);
-}
-
-static bool tell_evidence(void *ctx, uint64_t visit, void **jpeg, size_t *len, struct err *e) {
-  return api_store_evidence(&((struct terminal *)ctx)->pages, visit, jpeg, len, e);
-}
-
-static bool keep_correction(void *ctx, uint64_t visit, const char *plate, struct err *e) {
-  return api_store_correct(&((struct terminal *)ctx)->pages, visit, plate, e);
-}
-
-static bool tell_status(void *ctx, char **json, struct err *e) {
-  return status_json(&((struct terminal *)ctx)->status, json, e);
-}
-
-static bool tell_health(void *ctx, bool *ok, char **json, struct err *e) {
-  return status_health(&((struct terminal *)ctx)->status, ok, json, e);
-}
-
-static void tell_card_context(void *ctx, struct card_context *out) {
-  arrivals_card_context(((struct terminal *)ctx)->arrivals, out);
-}
-
 static void make_dir(const char *dir) {
   struct err e;
   if (!careful_make_folder(dir, &e))
@@ -177,7 +85,7 @@ static bool open_store(struct terminal *t, struct err *e) {
 
 // The newest configuration of the file with the settings over it, to those that take it over while
 // running.
-static void take_over(struct terminal *t) {
+void terminal_take_over(struct terminal *t) {
   (void)pthread_mutex_lock(&t->base_lock);
   struct config *c = malloc(sizeof *c);
   if (c) {
@@ -217,103 +125,6 @@ static bool start_hardware(struct terminal *t, struct err *e) {
   return hardware_new(&t->hardware, &o, e) || err_prefix(e, "hardware");
 }
 
-static json_t *knobs_json(struct terminal *t) {
-  struct camera_knob_state state[CAMERA_KNOBS];
-  json_t *list = json_array();
-  camera_feed_knobs(t->feed, state);
-  for (int i = 0; i < CAMERA_KNOBS; i++) {
-    const struct camera_knob_state *s = &state[i];
-    const char *name = camera_knob_name((enum camera_knob)i);
-    char key[32], kept[SETTINGS_VALUE_MAX];
-    (void)snprintf(key, sizeof key, "camera.%s", name);
-    if (s->there || s->has_auto)
-      json_array_append_new(list, json_pack("{s:s,s:b,s:b,s:b,s:i,s:i,s:i,s:i,s:s,s:b}", "id", name,
-                                            "there", s->there, "has_auto", s->has_auto, "auto",
-                                            s->automatic, "min", s->min, "max", s->max, "step",
-                                            s->step, "value", s->value, "error", s->error, "own",
-                                            settings_get(t->settings, key, kept)));
-  }
-  return list;
-}
-
-static void settings_changed(void *ctx) {
-  take_over(ctx);
-}
-
-static json_t *network_json(void) {
-  struct network_address list[16];
-  size_t n = 0;
-  struct err e;
-  json_t *out = json_array();
-  if (!network_list(list, sizeof list / sizeof *list, &n, &e))
-    log_warn("network", "%s", e.text);
-  for (size_t i = 0; i < n; i++)
-    json_array_append_new(out, json_pack("{s:s,s:s,s:b}", "name", list[i].name, "address",
-                                         list[i].address, "running", list[i].running));
-  return out;
-}
-
-static json_t *policy_json(struct terminal *t) {
-  struct lookup_health h;
-  char at[ISO_TIME_MAX] = "";
-  arrivals_policy(t->arrivals, &h);
-  if (h.wall_ms)
-    iso_time(h.wall_ms, at);
-  return json_pack("{s:b,s:b,s:s,s:b,s:i,s:i,s:s,s:s}", "configured", h.configured, "ready",
-                   h.ready, "at", at, "ok", h.ok, "http_status", h.http_status, "ms", h.elapsed_ms,
-                   "fault", h.fault, "text", h.text);
-}
-
-// What stands around the camera.
-static json_t *world_json(void *ctx) {
-  struct terminal *t = ctx;
-  struct camera_status camera;
-  char now[ISO_TIME_MAX];
-  camera_feed_status(t->feed, &camera);
-  iso_time(clock_wall_ns(t->clock) / CLOCK_NS_PER_MS, now);
-  return json_pack("{s:b,s:b,s:s,s:s,s:s,s:o,s:o,s:o,s:o}", "clock_trusted",
-                   clock_trusted(t->clock, t->config.shop.clock_need_sync), "clock_synchronised",
-                   t->clock->ops->synchronised(t->clock->ctx), "now", now, "camera",
-                   camera_state_name(camera.state), "camera_error", camera.error, "network",
-                   network_json(), "policy", policy_json(t), "knobs", knobs_json(t), "hardware",
-                   hardware_json(t->hardware));
-}
-
-static bool probe(void *ctx, struct err *e) {
-  return arrivals_policy_probe(((struct terminal *)ctx)->arrivals, e);
-}
-
-// bayplate-sheet lies beside this program.
-static void sheet_program(char *out, size_t size) {
-  char self[CONFIG_PATH_MAX];
-  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  self[n > 0 ? n : 0] = '\0';
-  char *slash = strrchr(self, '/');
-  if (slash)
-    *slash = '\0';
-  (void)snprintf(out, size, "%s/bayplate-sheet", slash ? self : "/usr/bin");
-}
-
-static bool start_commission(struct terminal *t, struct err *e) {
-  char program[CONFIG_PATH_MAX + 32];
-  sheet_program(program, sizeof program);
-  const struct commission_options o = {.clock = t->clock,
-                                       .settings = t->settings,
-                                       .dir = t->config.store.dir,
-                                       .shop = t->config.shop.name,
-                                       .camera = t->config.camera.name,
-                                       .serial = t->id.serial,
-                                       .sheet_program = program,
-                                       .world = world_json,
-                                       .changed = settings_changed,
-                                       .probe = probe,
-                                       .ctx = t};
-  if (!commission_new(&t->commission, &o, e))
-    return err_prefix(e, "commissioning");
-  commission_set_zone(t->commission, &t->config.visit);
-  return true;
-}
-
 static bool start_settings(struct terminal *t, struct err *e) {
   char path[STORE_PATH_MAX];
   (void)snprintf(path, sizeof path, "%s/settings.json", t->config.store.dir);
@@ -350,71 +161,6 @@ static bool start_arrivals(struct terminal *t, struct err *e) {
   return arrivals_new(&t->arrivals, &o, e);
 }
 
-static bool start_page(struct terminal *t, struct err *e) {
-  const struct auth_options ao = {.clock = t->clock,
-                                  .ops = &auth_on_store,
-                                  .store = t->store,
-                                  .first_password_hash = t->id.password_hash};
-  t->pages = (struct api_store){.reader = t->reader,
-                                .evidence = t->evidence,
-                                .corrections = t->corrections,
-                                .clock = t->clock,
-                                .card_context = tell_card_context,
-                                .ctx = t};
-  struct api_options o = {.clock = t->clock,
-                          .deps = {.ctx = t,
-                                   .cards_json = tell_cards,
-                                   .history_json = tell_history,
-                                   .replay = tell_again,
-                                   .evidence = tell_evidence,
-                                   .status_json = tell_status,
-                                   .health_json = tell_health,
-                                   .correct = keep_correction},
-                          .address = t->config.http.address,
-                          .port = t->config.http.port,
-                          .tls_cert = t->config.http.tls_cert,
-                          .tls_key = t->config.http.tls_key,
-                          .shop_name = t->config.shop.name,
-                          .commission = t->commission};
-  if (!store_visit_rev(t->store, &o.newest_rev, e))
-    return false;
-  if (!auth_new(&t->auth, &ao, e))
-    return err_prefix(e, "sign-in");
-  o.auth = t->auth;
-  return api_new(&t->api, &o, e) || err_prefix(e, "page");
-}
-
-// What the service port asks, on its socket's thread.
-static bool device_state(void *ctx, uint8_t **bytes, size_t *len, struct err *e) {
-  char *json = NULL;
-  if (!status_json(&((struct terminal *)ctx)->status, &json, e))
-    return false;
-  *bytes = (uint8_t *)json;
-  *len = strlen(json);
-  return true;
-}
-
-static bool device_logs(void *ctx, uint8_t **bytes, size_t *len, struct err *e) {
-  (void)ctx;
-  *bytes = malloc(LOG_TAIL_MAX + 1);
-  if (!*bytes)
-    return err_set(e, ERR_NOMEM, "no memory");
-  *len = log_tail((char *)*bytes, LOG_TAIL_MAX + 1);
-  return true;
-}
-
-static bool device_snapshot(void *ctx, uint8_t **bytes, size_t *len, struct err *e) {
-  return newest_jpeg(((struct terminal *)ctx)->newest, SNAPSHOT_MS, bytes, len, e);
-}
-
-static bool start_socket(struct terminal *t, struct err *e) {
-  static const struct device_socket_ops ops = {device_state, device_logs, device_snapshot};
-  return t->config.service.socket[0] == '\0' ||
-         device_socket_new(&t->socket, t->config.service.socket, t->config.service.group, &ops, t,
-                           e) ||
-         err_prefix(e, "service.socket");
-}
-
 static bool write_port(const struct terminal *t, struct err *e) {
   const char *path = t->config.http.port_file;
   if (path[0] == '\0')
@@ -426,15 +172,6 @@ static bool write_port(const struct terminal *t, struct err *e) {
   if (fclose(f) != 0 || !ok)
     return err_errno(e, errno, "http.port_file %s", path);
   return true;
-}
-
-// A damaged file stops nothing: the set-up then asks for the code in the log.
-static void identify(struct terminal *t) {
-  struct err e;
-  if (!device_id_load(&t->id, t->config.device_file, &e))
-    log_error("device", "who this board is cannot be read: %s", e.text);
-  else if (t->id.serial[0])
-    log_info("device", "serial=%s model=%s", t->id.serial, t->id.model);
 }
 
 bool terminal_new(struct terminal **out, const struct config *config, const struct bp_clock *clock,
@@ -454,7 +191,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   t->metric.dropped =
       metric_counter("bayplate_frames_dropped_total", NULL, "Frames pushed out by newer ones.");
   atomic_store(&t->last_tick_ns, clock_mono_ns(clock));
-  identify(t);
+  terminal_identify(t);
   // systemd's folder for what lives as long as the service; elsewhere nobody asks.
   if (!bay_init(&t->bay, getenv("RUNTIME_DIRECTORY"), e))
     goto fail;
@@ -472,8 +209,8 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   if (!start_arrivals(t, e))
     goto fail;
   t->status.arrivals = t->arrivals;
-  if (!start_hardware(t, e) || !start_commission(t, e) || !start_page(t, e) || !write_port(t, e) ||
-      !arrivals_start(t->arrivals, e))
+  if (!start_hardware(t, e) || !terminal_start_commission(t, e) || !terminal_start_page(t, e) ||
+      !write_port(t, e) || !arrivals_start(t->arrivals, e))
     goto fail;
   const struct analysis_options ao = {.config = &t->config,
                                       .clock = clock,
@@ -487,8 +224,8 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
   if (!analysis_new(&analysis, &ao, e))
     goto fail;
   show_analysis(t, analysis);
-  take_over(t); // what the page changed meanwhile
-  if (!start_socket(t, e))
+  terminal_take_over(t); // what the page changed meanwhile
+  if (!terminal_start_socket(t, e))
     goto fail;
   *out = t;
   return true;
@@ -559,7 +296,7 @@ void terminal_reload(struct terminal *t, const struct config *config) {
   (void)pthread_mutex_lock(&t->base_lock);
   t->base = *config;
   (void)pthread_mutex_unlock(&t->base_lock);
-  take_over(t);
+  terminal_take_over(t);
   log_info("config", "log level, calendar, look-up ages, zone, direction, camera controls, gaps "
                      "and thresholds of visits "
                      "are taken over; all else needs a restart");
