@@ -104,10 +104,10 @@ def controls(guest):
     assert not got["focus"]["there"], got
     guest.sh("/run/probe camera v4l2:/dev/video0 --gain 77 --frames 0")
     assert "gain: 77" in guest.sh("v4l2-ctl -d /dev/video0 -C gain")
-    assert "autogain: 0" in guest.sh("v4l2-ctl -d /dev/video0 -C autogain")
+    assert "gain_automatic: 0" in guest.sh("v4l2-ctl -d /dev/video0 -C gain_automatic")
     got = {c["control"]: c for c in lines(guest.sh("/run/probe camera v4l2:/dev/video0 --gain auto --frames 0"))}
     assert got["gain"]["auto"], got
-    assert "autogain: 1" in guest.sh("v4l2-ctl -d /dev/video0 -C autogain")
+    assert "gain_automatic: 1" in guest.sh("v4l2-ctl -d /dev/video0 -C gain_automatic")
     refused = guest.sh("/run/probe camera v4l2:/dev/video0 --focus 3 --frames 0", check=False)
     assert "cannot be set" in refused, refused
     print("V4L2 controls: gain set, read back, automatic; a control that is not there is told")
@@ -174,11 +174,15 @@ def main():
                 "-device", "virtio-blk-pci,drive=probe,serial=probe,addr=8"]
         with Guest(IMAGE, folder / "work", clip=clip, more=more) as guest:
             guest.connect(300)
-            guest.sh(f"head -c {len(probe)} /dev/disk/by-id/virtio-probe >/run/probe && chmod 755 /run/probe", timeout=120)
-            print(f"board up after {guest.seconds():.0f} s; wear: {guest.sh('/run/probe wear /').strip()}")
-            lamp(guest)
-            controls(guest)
+            guest.sh("for d in /sys/block/vd*; do test \"$(cat $d/serial)\" = probe || continue; "
+                     f"head -c {len(probe)} /dev/${{d##*/}} >/run/probe && chmod 755 /run/probe && exit 0; done; exit 1", timeout=120)
+            print(f"board up after {guest.seconds():.0f} s; wear: {guest.sh('/run/probe wear /data').strip()}")
+            # Until the clip plays nobody else may open the camera: its format could not be set any more.
+            guest.sh("for i in $(seq 90); do systemctl is-active -q bayplate-clip && exit 0; sleep 1; done; "
+                     "systemctl status bayplate-clip; exit 1", timeout=200)
             camera(guest, hashes)
+            controls(guest)
+            lamp(guest)
             trigger(guest, folder / "work")
             watchdog(guest)
     return 0
