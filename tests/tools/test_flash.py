@@ -184,6 +184,9 @@ class Flash(unittest.TestCase):
                 label = self.labels / f"bayplate-{ini['serial']}.{ending}"
                 self.assertEqual(label.read_bytes()[:4], magic)
                 self.assertEqual(stat.S_IMODE(label.stat().st_mode), 0o600)
+                if ending == "png" and shutil.which("zbarimg"):
+                    said = subprocess.run(["zbarimg", "-q", "--raw", label], capture_output=True, text=True).stdout
+                    self.assertEqual(said.strip(), f"http://bayplate-{ini['serial']}.local/")
             seen.append((ini["serial"], ini["claim_hash"], ini["first_password_hash"], ini["mac"]))
         for one, two in zip(*seen):
             self.assertNotEqual(one, two)
