@@ -6,11 +6,13 @@
 #include <string.h>
 
 static json_t *session_json(struct api *a, const struct auth_person *p, bool setup) {
-  return json_pack(
-      "{s:o,s:o,s:b,s:b,s:s,s:s}", "person",
-      p ? json_pack("{s:s,s:s}", "name", p->name, "role", auth_role_name(p->role)) : json_null(),
-      "csrf", p ? json_string(p->csrf) : json_null(), "setup", setup, "setup_by_label",
-      setup && auth_setup_by_label(a->o.auth), "shop", a->shop_name, "version", BAYPLATE_VERSION);
+  return json_pack("{s:o,s:o,s:b,s:b,s:b,s:s,s:s}", "person",
+                   p ? json_pack("{s:s,s:s}", "name", p->name, "role", auth_role_name(p->role))
+                     : json_null(),
+                   "csrf", p ? json_string(p->csrf) : json_null(), "setup", setup, "setup_by_label",
+                   setup && auth_setup_by_label(a->o.auth), "lacks_manager",
+                   p && p->role == AUTH_TECHNICIAN && auth_lacks_manager(a->o.auth), "shop",
+                   a->shop_name, "version", BAYPLATE_VERSION);
 }
 
 // 200 also for nobody: the page then shows the sign-in.
@@ -144,6 +146,18 @@ void api_people_post(void *ctx, const struct http_request *q, struct http_respon
   }
   if (!auth_role_parse(api_text(body, "role"), &role)) {
     http_response_error(r, 400, "role: advisor, specialist, manager or technician");
+  } else if (p.role == AUTH_TECHNICIAN && role == AUTH_MANAGER && api_text(body, "code")[0]) {
+    int64_t wait_ms = 0;
+    enum auth_refusal why =
+        auth_add_first_manager(a->o.auth, http_request_peer(q), api_text(body, "code"),
+                               api_text(body, "name"), api_text(body, "pin"), &wait_ms, &e);
+    if (why == AUTH_OK) {
+      api_send(
+          r, 201,
+          json_pack("{s:s,s:s}", "name", api_text(body, "name"), "role", auth_role_name(role)));
+    } else {
+      refuse(r, why, wait_ms, &e);
+    }
   } else if (p.role == AUTH_TECHNICIAN && role != AUTH_TECHNICIAN) {
     // Who may not see customers must not make themselves somebody who may.
     http_response_error(r, 403, "a technician adds technicians only");

@@ -332,6 +332,51 @@ out:
   return result;
 }
 
+// The lock is held. Not knowing is no.
+static bool lacks_manager(struct auth *a, struct err *e) {
+  bool there = true;
+  return a->label_hash[0] && a->o.ops->usable(a->o.store) &&
+         a->o.ops->user_has_role(a->o.store, auth_role_name(AUTH_MANAGER), &there, e) && !there;
+}
+
+bool auth_lacks_manager(struct auth *a) {
+  struct err ignored;
+  pthread_mutex_lock(&a->lock);
+  bool yes = lacks_manager(a, &ignored);
+  pthread_mutex_unlock(&a->lock);
+  return yes;
+}
+
+enum auth_refusal auth_add_first_manager(struct auth *a, const char *peer, const char *code,
+                                         const char *name, const char *pin, int64_t *wait_ms,
+                                         struct err *e) {
+  enum auth_refusal result = AUTH_OK;
+  struct store_user u;
+  memset(&u, 0, sizeof u);
+  pthread_mutex_lock(&a->lock);
+  *wait_ms = auth_lock_wait(&a->addresses, peer, mono_ms(a));
+  if (!lacks_manager(a, e)) {
+    err_set(e, ERR_STATE, "there is a manager already; managers add others");
+    result = AUTH_TAKEN;
+  } else if (*wait_ms > 0) {
+    err_set(e, ERR_BUSY, "too many wrong tries");
+    result = AUTH_LOCKED;
+  } else if (!code_matches(a, code)) {
+    auth_lock_failed(&a->addresses, peer, mono_ms(a));
+    log_warn("auth", "wrong first password from %s", peer);
+    err_set(e, ERR_DENIED, "the first password is wrong");
+    result = AUTH_WRONG;
+  } else if ((result = fill_user(&u, a, name, AUTH_MANAGER, pin, e)) == AUTH_OK &&
+             !a->o.ops->user_add(a->o.store, &u, e)) {
+    result = e && e->code == ERR_STATE ? AUTH_TAKEN : AUTH_TROUBLE;
+  }
+  if (result == AUTH_OK)
+    log_info("auth", "first manager added from %s", peer);
+  pthread_mutex_unlock(&a->lock);
+  sodium_memzero(&u, sizeof u);
+  return result;
+}
+
 enum auth_refusal auth_add(struct auth *a, const char *name, enum auth_role role, const char *pin,
                            struct err *e) {
   struct store_user u;

@@ -32,6 +32,7 @@ struct auth_store_ops {
   bool (*usable)(
       void *ctx); // false: people may exist that cannot be read now: no set-up, no sign-in
   bool (*user_count)(void *ctx, int64_t *n, struct err *e);
+  bool (*user_has_role)(void *ctx, const char *role, bool *yes, struct err *e);
   bool (*user_add)(void *ctx, struct store_user *u, struct err *e);
   bool (*user_add_first)(void *ctx, struct store_user *u, struct err *e);
   bool (*user_by_name)(void *ctx, const char *name, struct store_user *out, struct err *e);
@@ -105,6 +106,12 @@ BP_CHECK enum auth_refusal auth_login(struct auth *a, const char *peer, const ch
 // A manager or technician adds a person.
 BP_CHECK enum auth_refusal auth_add(struct auth *a, const char *name, enum auth_role role,
                                     const char *pin, struct err *e);
+// A technician who set a flashed board up must not make himself a manager later, but the shop needs
+// its first one: whoever has the label's first password adds it, as long as there is none.
+bool auth_lacks_manager(struct auth *a); // is that open?
+BP_CHECK enum auth_refusal auth_add_first_manager(struct auth *a, const char *peer,
+                                                  const char *code, const char *name,
+                                                  const char *pin, int64_t *wait_ms, struct err *e);
 // Whose cookie is it? False: nobody's, or its time is over. Keeps the session alive.
 bool auth_check(struct auth *a, const char *token, struct auth_person *out);
 // Ends the session.

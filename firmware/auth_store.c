@@ -12,6 +12,10 @@ static bool user_count(void *ctx, int64_t *n, struct err *e) {
   return store_user_count(ctx, n, e);
 }
 
+static bool user_has_role(void *ctx, const char *role, bool *yes, struct err *e) {
+  return store_user_has_role(ctx, role, yes, e);
+}
+
 static bool user_add(void *ctx, struct store_user *u, struct err *e) {
   return store_user_add(ctx, u, e);
 }
@@ -57,6 +61,7 @@ static bool session_expire(void *ctx, int64_t now_ms, struct err *e) {
 const struct auth_store_ops auth_on_store = {
     .usable = usable,
     .user_count = user_count,
+    .user_has_role = user_has_role,
     .user_add = user_add,
     .user_add_first = user_add_first,
     .user_by_name = user_by_name,

@@ -48,6 +48,20 @@ bool store_user_count(struct store *s, int64_t *n, struct err *e) {
   return row > 0;
 }
 
+bool store_user_has_role(struct store *s, const char *role, bool *yes, struct err *e) {
+  *yes = false;
+  if (!store_enter(s, e))
+    return false;
+  sqlite3_stmt *st = store_query(s, "SELECT 1 FROM user WHERE role = ? LIMIT 1", e, "t", role);
+  int row = st ? store_row(s, st, e) : -1;
+  if (row > 0) {
+    *yes = true;
+    store_done(st);
+  }
+  store_leave(s);
+  return row >= 0;
+}
+
 static bool add(struct store *s, struct store_user *u, int64_t most, struct err *e) {
   int64_t n;
   if (!u->name[0] || !u->role[0] || !u->pin_hash[0] || !store_utf8_valid(u->name))

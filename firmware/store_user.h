@@ -33,6 +33,8 @@ struct store_session {
 BP_CHECK bool store_user_count(struct store *s, int64_t *n, struct err *e);
 // Sets u->id. ERR_STATE: the name is taken. ERR_LIMIT: STORE_USERS_MAX. ERR_ARG: empty name, role
 // or hash.
+// Is there anybody with this role?
+BP_CHECK bool store_user_has_role(struct store *s, const char *role, bool *yes, struct err *e);
 BP_CHECK bool store_user_add(struct store *s, struct store_user *u, struct err *e);
 // Adds only when there is no user at all, else ERR_STATE: two first starts cannot race.
 BP_CHECK bool store_user_add_first(struct store *s, struct store_user *u, struct err *e);

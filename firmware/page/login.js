@@ -61,23 +61,36 @@ function roleField(id, choice, value) {
   return [l, role];
 }
 
-// A manager adds anybody, a technician other technicians.
-export function openPeople(role) {
+// A manager adds anybody, a technician other technicians and, with the label's first password, the shop's first manager.
+export async function openPeople(role) {
+  const first = role === 'technician' && (await session().catch(() => ({}))).lacks_manager;
   const form = el('form', 'gate-box');
   const note = el('p', 'gate-error');
   note.setAttribute('role', 'status');
-  const choice = role === 'manager' ? roles : ['technician'];
+  const choice = role === 'manager' ? roles : first ? ['technician', 'manager'] : ['technician'];
   form.append(...field('p-name', 'name', 'text', { autocomplete: 'off', maxLength: 40 }), ...roleField('p-role', choice, choice[0]),
     ...field('p-pin', 'pin', 'password', { inputMode: 'numeric', autocomplete: 'new-password', minLength: 6, maxLength: 12 }),
     note, el('button', 'primary', t('add')));
+  const code = field('p-code', 'codeLabel', 'text', { autocomplete: 'off', maxLength: 20, spellcheck: false });
+  const asks = () => first && form.querySelector('#p-role').value === 'manager';
+  const showCode = () => {
+    if (asks()) note.before(...code);
+    else code.forEach((x) => x.remove());
+  };
+  form.querySelector('#p-role').addEventListener('change', showCode);
   form.addEventListener('submit', async (e) => {
     e.preventDefault();
     const name = $('p-name').value.trim();
-    const r = await post('/api/v1/people', { name, role: $('p-role').value, pin: $('p-pin').value });
+    const body = { name, role: $('p-role').value, pin: $('p-pin').value };
+    if (asks()) body.code = $('p-code').value;
+    const r = await post('/api/v1/people', body);
     note.textContent = r.error ?? t('added', { name });
     note.classList.toggle('good', !r.error);
     $('p-pin').value = '';
-    if (!r.error) form.reset();
+    if (!r.error) {
+      form.reset();
+      showCode();
+    }
   });
   $('people-body').replaceChildren(form);
   $('people').showModal();

@@ -20,6 +20,14 @@ static bool user_count(void *ctx, int64_t *n, struct err *e) {
   return !broken(m, e);
 }
 
+static bool user_has_role(void *ctx, const char *role, bool *yes, struct err *e) {
+  struct auth_memory *m = ctx;
+  *yes = false;
+  for (size_t i = 0; i < m->users; i++)
+    *yes = *yes || strcmp(m->user[i].role, role) == 0;
+  return !broken(m, e);
+}
+
 static bool user_by_name(void *ctx, const char *name, struct store_user *out, struct err *e) {
   struct auth_memory *m = ctx;
   for (size_t i = 0; i < m->users && !m->failing; i++) {
@@ -139,7 +147,7 @@ static bool session_expire(void *ctx, int64_t now_ms, struct err *e) {
 }
 
 const struct auth_store_ops auth_memory_ops = {
-    usable,       user_count,    user_add,          user_add_first,
-    user_by_name, user_by_id,    user_set_failures, session_put,
-    session_get,  session_touch, session_delete,    session_expire,
+    usable,        user_count,     user_has_role,     user_add,    user_add_first,
+    user_by_name,  user_by_id,     user_set_failures, session_put, session_get,
+    session_touch, session_delete, session_expire,
 };

@@ -264,6 +264,12 @@ static void a_technician_sees_no_customer(void **state) {
   assert_int_equal(ask("POST", "/api/v1/people", "",
                        "{\"name\":\"m\",\"role\":\"manager\",\"pin\":\"" PIN "\"}"),
                    403);
+  // Nor with a word for the label's password on a machine that has no label.
+  assert_int_equal(ask("POST", "/api/v1/people", "",
+                       "{\"name\":\"m\",\"role\":\"manager\",\"code\":\"x\",\"pin\":\"" PIN "\"}"),
+                   409);
+  assert_int_equal(ask("GET", "/api/v1/session", "", NULL), 200);
+  assert_non_null(strstr(answer, "\"lacks_manager\":false"));
 }
 
 static void commissioning_is_for_those_who_mount_the_camera(void **state) {

@@ -113,6 +113,48 @@ static void the_labels_password_opens_the_setup(void **state) {
   assert_int_equal(setup("GUTB-TS3G-LZ97", "又一个", GOOD_PIN), AUTH_TAKEN); // once
 }
 
+// Who set the board up as a technician cannot make himself a manager; the label's holder can make
+// one.
+static void the_labels_password_makes_the_first_manager(void **state) {
+  (void)state;
+  char hash[128];
+  assert_int_equal(
+      crypto_pwhash_str(hash, "GUTBTS3GLZ97", 12, AUTH_PASSWORD_OPS, AUTH_PASSWORD_BYTES), 0);
+  const char *label = "GUTB-TS3G-LZ97";
+  const struct auth_options o = {.clock = clock_sim_clock(f.clock),
+                                 .ops = &auth_memory_ops,
+                                 .store = &f.memory,
+                                 .first_password_hash = hash};
+  // Without a label there is no such way.
+  assert_int_equal(auth_add_first_manager(f.auth, PEER, "", "店长", GOOD_PIN, &f.wait_ms, &f.e),
+                   AUTH_TAKEN);
+  auth_free(f.auth);
+  assert_true(auth_new(&f.auth, &o, &f.e));
+  assert_int_equal(auth_setup(f.auth, PEER, label, "技术员", AUTH_TECHNICIAN, GOOD_PIN, f.token,
+                              &f.person, &f.wait_ms, &f.e),
+                   AUTH_OK);
+  assert_true(auth_lacks_manager(f.auth));
+  assert_int_equal(
+      auth_add_first_manager(f.auth, PEER, "GUTB-TS3G-LZ98", "店长", GOOD_PIN, &f.wait_ms, &f.e),
+      AUTH_WRONG);
+  assert_int_equal(auth_add_first_manager(f.auth, PEER, label, "店长", "123456", &f.wait_ms, &f.e),
+                   AUTH_BAD_PIN);
+  assert_int_equal(
+      auth_add_first_manager(f.auth, PEER, label, "技术员", GOOD_PIN, &f.wait_ms, &f.e),
+      AUTH_TAKEN); // the name
+  f.memory.failing = true;
+  assert_false(auth_lacks_manager(f.auth));
+  f.memory.failing = false;
+  assert_int_equal(auth_add_first_manager(f.auth, PEER, label, "店长", GOOD_PIN, &f.wait_ms, &f.e),
+                   AUTH_OK);
+  assert_false(auth_lacks_manager(f.auth));
+  assert_int_equal(
+      auth_add_first_manager(f.auth, PEER, label, "又一个", GOOD_PIN, &f.wait_ms, &f.e),
+      AUTH_TAKEN); // once
+  assert_int_equal(login(PEER, "店长", GOOD_PIN), AUTH_OK);
+  assert_int_equal(f.person.role, AUTH_MANAGER);
+}
+
 static void nothing_secret_is_kept_in_clear(void **state) {
   (void)state;
   assert_int_equal(setup(f.code, "李店长", GOOD_PIN), AUTH_OK);
@@ -242,6 +284,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(the_first_person_needs_the_code, start, stop),
       cmocka_unit_test_setup_teardown(the_labels_password_opens_the_setup, start, stop),
+      cmocka_unit_test_setup_teardown(the_labels_password_makes_the_first_manager, start, stop),
       cmocka_unit_test_setup_teardown(nothing_secret_is_kept_in_clear, start, stop),
       cmocka_unit_test_setup_teardown(guessing_the_code_makes_a_new_one, start, stop),
       cmocka_unit_test_setup_teardown(a_database_that_cannot_be_read_opens_no_setup, start, stop),
