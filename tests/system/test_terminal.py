@@ -47,7 +47,7 @@ def cars_arrive_with_plate_owner_and_policies(folder):
     finally:
         code, seconds = terminal.stop()
         policy.stop()
-    assert code == 0 and seconds < 2, (code, seconds)
+    assert code == 0 and seconds < bp.STOP_S, (code, seconds)
 
 
 def the_service_port_asks_the_terminal(folder):
@@ -78,7 +78,7 @@ def the_service_port_asks_the_terminal(folder):
         assert stream["codec_name"] == "mjpeg" and (stream["width"], stream["height"]) == (1280, 720), stream
     finally:
         code, seconds = terminal.stop()
-    assert code == 0 and seconds < 2, (code, seconds)
+    assert code == 0 and seconds < bp.STOP_S, (code, seconds)
     assert not os.path.exists(path), "the socket is left behind"
 
 

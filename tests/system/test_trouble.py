@@ -289,7 +289,7 @@ def rude_clients_do_no_harm(folder):
             s.close()
     finally:
         code, seconds = terminal.stop()
-    assert code == 0 and seconds < 2, (code, seconds)
+    assert code == 0 and seconds < bp.STOP_S, (code, seconds)
 
 
 def systemd_hears_ready_watchdog_and_stopping(folder):
