@@ -44,8 +44,9 @@ done
 
 table=$(bb sed "s#DEVICE#$part#g" /verity.table)
 /sbin/dmsetup create root --readonly --noudevsync --table "$table" || fail "dm-verity refused $part"
-[ ! -e /test.sh ] || . /test.sh
 bb mount -t squashfs -o ro /dev/dm-0 /sysroot || fail "$part cannot be mounted"
+# Only tests put this in, to make versions that fail; it is signed like all of this archive.
+[ ! -e /test.sh ] || . /test.sh
 for folder in proc sys dev; do
   bb mount --move /$folder /sysroot/$folder
 done
