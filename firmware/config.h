@@ -77,6 +77,7 @@ struct config {
     char mark[CONFIG_PATH_MAX]; // exists when bayplate-clock had to set the clock
     int every_min;
   } time;
+  char update_file[CONFIG_PATH_MAX]; // how the last update went (firmware/update_report.h)
   char device_file[CONFIG_PATH_MAX]; // who the board is (firmware/device_id.h); need not be there
   struct {
     char socket[CONFIG_PATH_MAX]; // for bayplate-port; empty: none

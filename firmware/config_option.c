@@ -119,6 +119,8 @@ static const struct option options[] = {
      "pause after a failed look-up while the car is here"},
     {"device", "file", TEXT, AT(device_file), 0, 0, "/data/bayplate/device.ini",
      "serial, model and first password of a flashed board; need not be there"},
+    {"device", "update_file", TEXT, AT(update_file), 0, 0, "/data/bayplate/update/report.ini",
+     "how the last system update went; need not be there"},
     {"device", "time_file", TEXT, AT(time.file), 0, 0, "",
      "the time is kept in it over boots; empty: clock in [store] dir"},
     {"device", "time_every_min", INT, AT(time.every_min), 1, 1440, "30",

@@ -2,6 +2,7 @@
 #include "firmware/status.h"
 
 #include "firmware/calendar.h"
+#include "firmware/update_report.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct view {
   bool evidence_bad;
   char evidence_text[ERR_TEXT_MAX];
   bool clock_trusted;
+  struct update_report update; // empty: none, or one that cannot be read
 };
 
 static void look(const struct status_sources *s, struct view *v) {
@@ -21,6 +23,8 @@ static void look(const struct status_sources *s, struct view *v) {
   store_state(s->store, &v->store);
   v->evidence_bad = arrivals_evidence_trouble(s->arrivals, v->evidence_text);
   v->clock_trusted = clock_trusted(s->clock, s->clock_need_sync);
+  if (s->update_file && !update_report_load(&v->update, s->update_file, NULL))
+    v->update = (struct update_report){0}; // whoever wrote it has logged it
 }
 
 static json_t *text_or_null(const char *text) {
@@ -41,6 +45,13 @@ static bool print(json_t *root, char **json, struct err *e) {
   return *json ? true : err_set(e, ERR_NOMEM, "no memory for the status");
 }
 
+static json_t *update_json(const struct update_report *r) {
+  if (!r->result[0])
+    return json_null();
+  return json_pack("{s:s, s:s, s:s, s:b}", "result", r->result, "version", r->version, "what",
+                   r->what, "fine", update_report_fine(r));
+}
+
 bool status_json(const struct status_sources *s, char **json, struct err *e) {
   struct view v;
   look(s, &v);
@@ -48,7 +59,7 @@ bool status_json(const struct status_sources *s, char **json, struct err *e) {
   iso_time(clock_wall_ns(s->clock) / CLOCK_NS_PER_MS, now);
   json_t *root = json_pack(
       "{s:s, s:[{s:s, s:s, s:o, s:o}], s:{s:b, s:o, s:i, s:o}, s:{s:b, s:o}, s:b, s:s, s:{s:o, "
-      "s:o, s:s}}",
+      "s:o, s:s}, s:o}",
       "shop", s->shop, "cameras", "name", s->camera_name, "state",
       camera_state_name(v.camera.state), "last_frame", time_or_null(v.camera.last_frame_wall_ns),
       "error", text_or_null(v.camera.error), "store", "ok", v.store.condition == STORE_OK, "error",
@@ -56,7 +67,7 @@ bool status_json(const struct status_sources *s, char **json, struct err *e) {
       text_or_null(v.store.set_aside), "evidence", "ok", !v.evidence_bad, "error",
       text_or_null(v.evidence_bad ? v.evidence_text : ""), "clock_trusted", v.clock_trusted, "now",
       now, "device", "serial", text_or_null(s->serial), "model", text_or_null(s->model), "version",
-      BAYPLATE_VERSION);
+      BAYPLATE_VERSION, "update", update_json(&v.update));
   return print(root, json, e);
 }
 
@@ -90,5 +101,7 @@ uint64_t status_digest(const struct status_sources *s) {
   h = mix(h, &v.store.unsaved, sizeof v.store.unsaved);
   h = mix(h, &v.evidence_bad, sizeof v.evidence_bad);
   h = mix(h, &v.clock_trusted, sizeof v.clock_trusted);
+  h = mix(h, v.update.result, strlen(v.update.result));
+  h = mix(h, v.update.what, strlen(v.update.what));
   return h;
 }

@@ -17,6 +17,7 @@ struct status_sources {
   struct camera_feed *feed;
   struct store *store;
   struct arrivals *arrivals;
+  const char *update_file; // firmware/update_report.h
   const char *shop;
   const char *serial, *model; // "" for a machine that was not flashed
 };

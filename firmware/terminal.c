@@ -202,6 +202,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
                                       .camera_name = t->config.camera.name,
                                       .feed = t->feed,
                                       .store = t->store,
+                                      .update_file = t->config.update_file,
                                       .shop = t->config.shop.name,
                                       .serial = t->id.serial,
                                       .model = t->id.model};

@@ -133,6 +133,9 @@ function drawStatus() {
   for (const c of cameras) {
     if (c.state === 'offline') list.push(['camera', t('cameraBanner', { name: c.name ?? '', t: c.last_frame ? `${String(c.last_frame).slice(5, 10)} ${hhmmss(c.last_frame)}` : t('never') })]);
   }
+  if (status?.update && status.update.fine === false) {
+    list.push(['warn', t(status.update.result === 'fell-back' ? 'updateBackBanner' : 'updateBanner', { what: status.update.what ?? '' })]);
+  }
   if (status && status.clock_trusted === false) list.push(['clock', t('clockBanner')]);
   const key = JSON.stringify(list);
   if ($('banners').dataset.key !== key) { // an alert that did not change is not said again

@@ -19,6 +19,8 @@ const words = {
   storeBanner: ['存储故障：记录可能没有保存，请立即通知技术人员。{error}', 'Storage trouble: visits may not be saved. Call the technician now. {error}'],
   setAsideBanner: ['数据库损坏，已换用新库，旧记录另存为 {name}。请通知技术人员。', 'The database was damaged: a new one was begun, the old one is kept as {name}. Tell the technician.'],
   evidenceBanner: ['车牌截图无法保存，请通知技术人员。{error}', 'Plate crops cannot be saved: tell the technician. {error}'],
+  updateBanner: ['系统更新未安装，当前版本照常运行，请通知技术人员。{what}', 'The system update was not installed; this version goes on working. Tell the technician. {what}'],
+  updateBackBanner: ['新版本未通过自检，已退回原版本，请通知技术人员。{what}', 'The new version did not prove itself; the one before runs again. Tell the technician. {what}'],
   clockBanner: ['终端时间不可信：剩余天数暂不显示，请校准时间。', 'The terminal’s clock cannot be trusted: days left are not shown until it is set.'],
   compulsory: ['交强险', 'Compulsory'], commercial: ['商业险', 'Commercial'], policyNone: ['无记录', 'no record'],
   left: ['还剩 {n} 天', '{n} days left'], leftOne: ['还剩 1 天', '1 day left'], today: ['今天到期', 'ends today'],

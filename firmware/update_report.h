@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the last system update went, as bayplate-update and the image's verdict wrote it down.
+#ifndef BAYPLATE_FIRMWARE_UPDATE_REPORT_H
+#define BAYPLATE_FIRMWARE_UPDATE_REPORT_H
+
+#include "board/err.h"
+
+struct update_report {
+  char result[32]; // a word: "good", "fell-back", "wrong-key", ...; empty: there was no update
+  char version[64];
+  char what[256]; // for people; longer ones are cut
+};
+
+// No file, or "": an empty report. ERR_FORMAT: not such a file.
+BP_CHECK bool update_report_load(struct update_report *out, const char *path, struct err *e);
+
+// Did it end well, or was there none?
+bool update_report_fine(const struct update_report *r);
+
+#endif
