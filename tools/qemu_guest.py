@@ -47,7 +47,7 @@ class Guest:
     def __init__(self, image, work, clip=None, ports=None, memory=1024, size=None, network=True, more=()):
         image = pathlib.Path(image)
         if image.is_dir():
-            found = sorted(image.glob("bayplate-*.img"))
+            found = sorted(image.glob("bayplate-*.img"))  # not the compressed one
             if len(found) != 1:
                 raise GuestError(f"{image} holds no image: board/image/build qemu-arm64 makes one")
             image = found[0]
@@ -99,13 +99,27 @@ class Guest:
         self._run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", self.work / "board.dtb"], input=(text + signing).encode())
 
     def start(self):
+        (self.work / "shell").unlink(missing_ok=True)
         self.log = b""
         self.started = time.monotonic()
         # A session of its own: a signal for the test does not reach the board before its disk is flushed.
         self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True)
         os.set_blocking(self.process.stdout.fileno(), False)
+        # Held from the beginning: a shell that finds nobody on its port ends at once.
+        while not (self.work / "shell").exists() or not self._take_shell():
+            self._read(0.1)
         return self
+
+    def _take_shell(self):
+        self.shell = socket.socket(socket.AF_UNIX)
+        try:
+            self.shell.connect(str(self.work / "shell"))
+        except OSError:
+            self.disconnect()
+            return False
+        self.buffer = b""
+        return True
 
     def seconds(self):
         return time.monotonic() - self.started
@@ -136,14 +150,12 @@ class Guest:
     def connect(self, timeout=120):
         """Waits for the guest's shell."""
         end = time.monotonic() + timeout
-        self.disconnect()
         while time.monotonic() < end:
             self._read(0)
             try:
-                if self.shell is None:
-                    self.shell = socket.socket(socket.AF_UNIX)
-                    self.shell.connect(str(self.work / "shell"))
-                    self.buffer = b""
+                if self.shell is None and not self._take_shell():
+                    time.sleep(0.2)
+                    continue
                 self.shell.settimeout(3)
                 mark = f"here-{time.monotonic_ns()}"
                 self.shell.sendall(f"echo {mark}\n".encode())

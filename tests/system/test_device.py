@@ -61,9 +61,9 @@ class Board:
     def __init__(self, folder):
         self.folder = folder
         clip = folder / "clip.yuyv"
-        frame = bytearray(b"\x60\x80" * (1280 * 720))
-        other = bytearray(b"\xa0\x80" * (1280 * 720))
-        clip.write_bytes(frame + other)
+        # An empty bay: one point differs, so that the camera is not taken for a frozen one and nothing moves.
+        frame = b"\x60\x80" * (1280 * 720)
+        clip.write_bytes(frame + b"\x68" + frame[1:])
         self.port = free_port()
         self.guest = Guest(IMAGE, folder / "board", clip=clip, ports={8080: self.port}, size="2G")
         self.at = 0  # how much of the serial line has been looked at
