@@ -148,17 +148,23 @@ class Guest:
             self._read(0.2)
 
     def connect(self, timeout=120):
-        """Waits for the guest's shell."""
+        """Waits for the guest's shell. One that does not answer for a while is left and called again: what was sent to a guest
+        that was just restarting is lost in its port."""
         end = time.monotonic() + timeout
+        again = time.monotonic() + 12
         while time.monotonic() < end:
             self._read(0)
             try:
+                if time.monotonic() > again:
+                    self.disconnect()
+                    time.sleep(1)
+                    again = time.monotonic() + 12
                 if self.shell is None and not self._take_shell():
                     time.sleep(0.2)
                     continue
                 self.shell.settimeout(3)
                 mark = f"here-{time.monotonic_ns()}"
-                self.shell.sendall(f"echo {mark}\n".encode())
+                self.shell.sendall(f"\necho {mark}\n".encode())
                 if self._until(mark.encode() + b"\n", 3) is not None:
                     return self
             except OSError:
