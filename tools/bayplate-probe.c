@@ -83,11 +83,12 @@ static uint64_t hash_of(const struct frame *f) {
 
 static int camera(const char *source, const struct wishes *w) {
   struct err e;
-  const struct camera_ops *ops = strncmp(source, "v4l2:", 5) == 0 ? &camera_v4l2 : &camera_sim;
+  const bool device = strncmp(source, "v4l2:", 5) == 0;
+  const struct camera_ops *ops = device ? &camera_v4l2 : &camera_sim;
   struct camera_config c = {.clock = clock_system(), .open_ms = 5000, .read_ms = 5000};
   struct camera *cam = NULL;
   struct camera_knob_state state[CAMERA_KNOBS];
-  if (strncmp(source, "v4l2:", 5) != 0 && strncmp(source, "sim:", 4) != 0) {
+  if (!device && strncmp(source, "sim:", 4) != 0) {
     fprintf(stderr, "bayplate-probe: %s: v4l2:DEVICE or sim:\n", source);
     return 2;
   }
@@ -257,7 +258,9 @@ int main(int argc, char **argv) {
   const char *what = optind < argc ? argv[optind] : "",
              *of = optind + 1 < argc ? argv[optind + 1] : NULL;
   const bool is_wear = strcmp(what, "wear") == 0;
-  if (optind + 2 < argc || (!of && !is_wear)) {
+  if (is_wear && optind + 2 >= argc)
+    return wear(of ? of : "/");
+  if (optind + 2 != argc || !of) {
     usage(stderr);
     return 2;
   }
@@ -273,8 +276,6 @@ int main(int argc, char **argv) {
   w.seconds = given >= 0 ? given : 10;
   if (strcmp(what, "watchdog") == 0)
     return watchdog(of, &w);
-  if (is_wear)
-    return wear(of ? of : "/");
   usage(stderr);
   return 2;
 }
