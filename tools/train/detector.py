@@ -406,7 +406,7 @@ def main():
     p.add_argument("--exact", action="store_true", help="train in float32 instead of bfloat16")
     p.add_argument("--threshold", type=float, default=None)
     p.add_argument("--scales", default="640,960,320+640+1280")
-    p.add_argument("--candidates", type=float, default=0.25, help="smallest score of a first look that gets a second one")
+    p.add_argument("--candidates", type=float, default=0.17, help="smallest score of a first look that gets a second one")
     p.add_argument("--first", action="store_true", help="the first look alone, without the second one")
     p.add_argument("--generated", action="store_true", help="also 400 generated pictures over held-out scenes")
     p.add_argument("--sweep", action="store_true", help="also at thresholds 0.2 ... 0.6")

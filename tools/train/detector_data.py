@@ -24,6 +24,7 @@ PLATES_AFTER_ALL = {"S01_Q36855_1", "S10_AT8866_4", "S13_K51A33_0", "S13_MRR040_
 SMALLEST = 13.0  # px wide: smaller ones count neither way
 TYPES = ["blue", "green", "green_large", "yellow", "yellow2", "white", "white2", "black"]
 SHARE = [0.26, 0.2, 0.07, 0.13, 0.13, 0.08, 0.05, 0.08]
+STEEP_SHARE = [0.16, 0.14, 0.08, 0.11, 0.19, 0.1, 0.14, 0.08]  # for the second look: more double lines
 
 
 def held_out(plate):
@@ -58,12 +59,15 @@ def project(h, p):
     return cv2.perspectiveTransform(np.float32(p)[None], h)[0]
 
 
-def tilt(rng, strength):
-    """A rotation in space of a plane at distance 3 seen by a camera, as a homography of the unit square about 0."""
+def tilt(rng, strength, steep=False):
+    """A rotation in space of a plane at distance 3 seen by a camera, as a homography of the unit square about 0.
+    steep: a quarter more are rolled by up to 45 degrees."""
     yaw, pitch = np.radians(rng.normal(0, 20, 2) * strength * [1, 0.7])
     roll = np.radians(rng.normal(0, 7) * strength)
     if rng.random() < 0.12:  # a camera held askew, a car that turns in
         roll = np.radians(rng.uniform(-42, 42))
+    if steep and rng.random() < 0.25:
+        roll = np.radians(rng.uniform(-45, 45))
     if rng.random() < 0.12:
         yaw = np.radians(rng.uniform(25, 52) * rng.choice([-1, 1]))
     yaw, pitch = np.clip([yaw, pitch], -0.92, 0.87)
@@ -76,8 +80,8 @@ def tilt(rng, strength):
 
 
 class Source:
-    def __init__(self, shared, seed, held=False):
-        self.rng = np.random.default_rng(seed)
+    def __init__(self, shared, seed, held=False, steep=False):
+        self.rng, self.steep = np.random.default_rng(seed), steep
         plates = os.path.join(shared, "plates")
         self.glyphs = os.path.join(plates, "glyphs")
         self.scenes = []  # (levels, corners, whether these are exact)
@@ -112,7 +116,7 @@ class Source:
             self.art.append(self.new_art())
 
     def new_art(self):
-        t = TYPES[self.rng.choice(len(TYPES), p=SHARE)]
+        t = TYPES[self.rng.choice(len(TYPES), p=STEEP_SHARE if self.steep else SHARE)]
         im = render(random_plate(self.rng, t), t, self.glyphs if self.rng.random() < 0.8 else None, self.rng)
         return np.ascontiguousarray(im[:, :, ::-1]), TWO if t in DOUBLE else SINGLE, (im.shape[1] / im.shape[0])
 
@@ -183,7 +187,7 @@ class Source:
             place = rng.uniform(lo, np.maximum(hi, lo + 1))
             if rng.random() < 0.06:
                 place = rng.uniform([0, 0], [w, h])
-        t = tilt(rng, rng.choice([0.2, 0.6, 1.0], p=[0.4, 0.4, 0.2]))
+        t = tilt(rng, rng.choice([0.2, 0.6, 1.0], p=[0.4, 0.4, 0.2]), self.steep)
         n = qw * 2
         m = (np.array([[1, 0, place[0]], [0, 1, place[1]], [0, 0, 1]]) @ np.diag([z * n, z * n, 1]) @ t
              @ np.diag([1 / n, 1 / n, 1]) @ np.array([[1, 0, -c[0]], [0, 1, -c[1]], [0, 0, 1]]))
@@ -239,7 +243,7 @@ class Source:
         rng = self.rng
         h, w = im.shape[:2]
         tex, kind, aspect = self.texture()
-        t = tilt(rng, rng.uniform(0.3, 1.3))
+        t = tilt(rng, rng.uniform(0.3, 1.3), self.steep)
         hh = 0.5 / aspect
         q = project(t, np.float32([[-.5, -hh], [.5, -hh], [.5, hh], [-.5, hh]]))
         q *= plate_w / max(np.ptp(q[:, 0]), 1e-3)

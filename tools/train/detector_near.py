@@ -3,6 +3,7 @@
 """The detector's second look: a small network that sees one likely plate at one size and turned level, and says where its four
 corners are, whether it is a plate, and whether it has two lines. It learns from windows of the detector's own sample pool.
 
+  detector_near.py pool   --shared ../shared --pool build/detector --to build/pool    (that pool and as many steeper pictures)
   detector_near.py train  --shared ../shared --pool build/detector --work build/near --minutes 30    (goes on from its checkpoint)
   detector_near.py export --work build/near --out vision/models
 """
@@ -27,6 +28,7 @@ from detector_net import conv, detect, fold, load, multiply_adds, quad_iou  # no
 WIDE, HIGH = 128, 80  # the window
 PLATE_WIDE, PLATE_HIGH = 88.0, 54.0  # the plate in it is at most so large
 BATCH = 64
+SHAPES = {"im": ((data.SIZE, data.SIZE, 3), np.uint8), "quad": ((data.MOST, 4, 2), np.float32), "kind": ((data.MOST,), np.uint8)}
 
 
 class Near(nn.Module):
@@ -131,10 +133,20 @@ def anywhere(rng, size):
     return q + rng.uniform(0, size, 2)
 
 
-def sample(rng, pool, n, wrong):
+def sample(rng, pool, n, wrong, found):
     """-> window's pixels, corners (or None), plate, two lines (None: unknown)."""
     while True:
         i = int(rng.integers(n))
+        if len(found) and rng.random() < 0.4:  # as the first look gives it, with all its own errors
+            i, j, q = found[int(rng.integers(len(found)))]
+            true, kind = pool["quad"][i][j], pool["kind"][i][j]
+            if kind == data.SINGLE and rng.random() < 0.35:
+                continue
+            w = window(q + rng.normal(0, 0.012 * np.linalg.norm(q[1] - q[0]), (4, 2)))
+            v = inside(true, w)
+            if (np.abs(v) > [0.5, 0.5 * HIGH / WIDE]).any():
+                continue
+            return cut(pool["im"][i], w), v, 1, int(kind == data.TWO)
         im, quads, kinds = pool["im"][i], pool["quad"][i], pool["kind"][i]
         plates = [j for j in range(data.MOST) if kinds[j] in (data.SINGLE, data.TWO)]
         if plates and rng.random() < 0.66:
@@ -160,25 +172,29 @@ def sample(rng, pool, n, wrong):
         return cut(im, w), None, 0, None
 
 
-def find_wrong(net, pool, n, rng, count):
-    """What the detector takes for plates in the pool and what is none: (sample, quad)."""
-    out = []
+def first_looks(net, pool, n, rng, count):
+    """What the detector takes for plates in the pool: what is none, (sample, quad), and what is one, (sample, which, quad)."""
+    wrong, found = [], []
     for i in rng.choice(n, min(n, count), replace=False):
         im, quads, kinds = pool["im"][i], pool["quad"][i], pool["kind"][i]
         for p, q, _ in detect(net, im, [data.SIZE], 0.12):
             c = tuple(float(v) for v in q.mean(0))
             if all(k == data.NONE or quad_iou(q, b) < 0.01 and cv2.pointPolygonTest(b.astype(np.float32), c, True) < -4
                    for b, k in zip(quads, kinds)):
-                out.append((int(i), q))
-    return out
+                wrong.append((int(i), q))
+                continue
+            over = [quad_iou(q, b) if k in (data.SINGLE, data.TWO) else 0.0 for b, k in zip(quads, kinds)]
+            if max(over) > 0.3:
+                found.append((int(i), int(np.argmax(over)), q))
+    return wrong, found
 
 
-def batch_of(rng, pool, n, wrong, size=BATCH):
+def batch_of(rng, pool, n, wrong, found=(), size=BATCH):
     x = np.zeros((size, HIGH, WIDE, 3), np.uint8)
     corner, known = np.zeros((size, 4, 2), np.float32), np.zeros(size, np.float32)
     plate, two = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for b in range(size):
-        x[b], v, p, d = sample(rng, pool, n, wrong)
+        x[b], v, p, d = sample(rng, pool, n, wrong, found)
         plate[b] = p
         if v is not None:
             corner[b], known[b], two[b] = v, 1, d
@@ -196,14 +212,14 @@ def batch_of(rng, pool, n, wrong, size=BATCH):
 
 class Ahead:
     """Batches made by threads of their own while the network learns."""
-    def __init__(self, seed, pool, filled, threads=2):
-        self.pool, self.filled, self.wrong, self.queue = pool, filled, [], queue.Queue(4)
+    def __init__(self, seed, pool, filled, threads=1):
+        self.pool, self.filled, self.looks, self.queue = pool, filled, ([], []), queue.Queue(4)
         for k in range(threads):
             threading.Thread(target=self.run, args=(np.random.default_rng([seed, k]),), daemon=True).start()
 
     def run(self, rng):
         while True:
-            self.queue.put(batch_of(rng, self.pool, self.filled(), self.wrong))
+            self.queue.put(batch_of(rng, self.pool, self.filled(), *self.looks))
 
 
 def loss_of(y, corner, known, plate, two):
@@ -221,7 +237,7 @@ class Held:
         source = data.Source(shared, 998, held=True)
         s = [source.sample() for _ in range(count)]
         pool = {k: np.stack([v[i] for v in s]) for i, k in enumerate(("im", "quad", "kind"))}
-        self.generated = batch_of(rng, pool, count, None, 1600)
+        self.generated = batch_of(rng, pool, count, None, size=1600)
         real, folder = [], os.path.join(shared, "plates", "ccpd_blue_uncleacc")
         exact = data.exact_corners()
         for r in data.rows(folder):
@@ -258,13 +274,31 @@ class Held:
                 f"lines right: single {100 - lines[0] * 100:.1f} %, double {lines[1] * 100:.1f} %, ccpd {(r[:, 9] < 0).mean() * 100:.1f} %")
 
 
+def make_pool(a):
+    """The detector's own sample pool and as many fresh ones again with more rolled plates and more double lines."""
+    cv2.setNumThreads(1)
+    os.makedirs(a.to, exist_ok=True)
+    source, out = data.Source(a.shared, 4242, steep=True), {}
+    with open(os.path.join(a.pool, "made")) as f:
+        made = int(f.read())
+    for k, (s, t) in SHAPES.items():
+        old = np.memmap(os.path.join(a.pool, f"pool_{k}.bin"), t, "r").reshape((-1, *s))
+        n = min(len(old), made)
+        out[k] = np.memmap(os.path.join(a.to, f"pool_{k}.bin"), t, "w+", shape=(2 * n, *s))
+        out[k][:n] = old[:n]
+    for i in range(n, 2 * n):
+        for k, v in zip(("im", "quad", "kind"), source.sample()):
+            out[k][i] = v
+    with open(os.path.join(a.to, "made"), "w") as f:
+        f.write(str(2 * n))
+
+
 def train(a):
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(a.seed)
     os.makedirs(a.work, exist_ok=True)
-    shape = {"im": ((-1, data.SIZE, data.SIZE, 3), np.uint8), "quad": ((-1, data.MOST, 4, 2), np.float32), "kind": ((-1, data.MOST), np.uint8)}
-    pool = {k: np.memmap(os.path.join(a.pool, f"pool_{k}.bin"), t, "r").reshape(s) for k, (s, t) in shape.items()}
+    pool = {k: np.memmap(os.path.join(a.pool, f"pool_{k}.bin"), t, "r").reshape((-1, *s)) for k, (s, t) in SHAPES.items()}
 
     def filled():
         with open(os.path.join(a.pool, "made")) as f:
@@ -285,8 +319,8 @@ def train(a):
     while (u := (time.time() - t0) / (a.minutes * 60)) < 1:
         if time.time() - searched > 900:
             searched = time.time()
-            ahead.wrong = find_wrong(finder, pool, filled(), rng, 400)
-            print(f"{len(ahead.wrong)} wrong plates of the detector as counterexamples", flush=True)
+            ahead.looks = first_looks(finder, pool, filled(), rng, a.looks)
+            print(f"{len(ahead.looks[0])} wrong plates of the detector as counterexamples, {len(ahead.looks[1])} right ones", flush=True)
         for g in opt.param_groups:
             g["lr"] = a.rate * min(1, (step - first + 1) / 200) * (0.5 * (1 + math.cos(math.pi * max(0, (u - 0.3) / 0.7))) + 0.005)
         x, corner, known, plate, two = ahead.queue.get()
@@ -357,18 +391,20 @@ def do_export(a):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", choices=["train", "export"])
+    p.add_argument("what", choices=["pool", "train", "export"])
     p.add_argument("--shared", default="../shared")
     p.add_argument("--pool", default="build/detector", help="folder of the detector's training, whose samples are used")
     p.add_argument("--detector", default="vision/models/detector.onnx", help="whose mistakes are shown as counterexamples")
+    p.add_argument("--to", default="build/pool", help="where pool writes")
     p.add_argument("--work", default="build/near")
     p.add_argument("--out", default="vision/models")
     p.add_argument("--minutes", type=float, default=40)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--seed", type=int, default=7)
+    p.add_argument("--looks", type=int, default=1500, help="pictures of the pool that the detector looks at for its mistakes, now and then")
     p.add_argument("--quick", action="store_true", help="export without measuring")
     a = p.parse_args()
-    {"train": train, "export": do_export}[a.what](a)
+    {"pool": make_pool, "train": train, "export": do_export}[a.what](a)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def main():
     ap.add_argument("--shared", required=True)
     ap.add_argument("--work", required=True)
     ap.add_argument("--out", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "vision", "models"))
-    ap.add_argument("--version", default="1")
+    ap.add_argument("--version", default="3")
     ap.add_argument("--per", type=int, default=8, help="generated validation plates of each type and province")
     ap.add_argument("--provinces", help="a Markdown file whose table of provinces is to be written anew")
     ap.add_argument("--sheet", help="write a picture of the real failures here (it shows plates: do not commit)")
@@ -216,11 +216,12 @@ Written by `tools/train/finish_reader.py` on {today}; repeat with `tools/train/t
   boxes, upright, without corners. Those boxes are stored as centre and centre + size (see `tools/train/data.py`).
 - 5 % without a plate, with an empty text: patches, lettering, plates more than half cut off. All {patches} patches are in
   training, so the count below is no held-out figure.
-- {shards} shards of 2500 crops, {seen} pictures seen in {steps} steps, {minutes:.0f} minutes on one shared thread, AdamW in
-  bfloat16, one cycle, averaged weights.
-- The run of version 2 started as version 1 (`--from`) with two new residual units, and its generator was widened while it ran:
-  shards 0-16 before WJ plates were drawn more often, 17-23 without the posts and tight boxes, the last ones with
-  confused provinces drawn more often. Its first twelve minutes used shards that are not counted above, made for version 1.
+- {shards} shards of 2500 crops, {seen} pictures seen in {steps} steps over all versions; the last cycle took {minutes:.0f} minutes on
+  one shared thread. AdamW in bfloat16, one cycle a version, averaged weights.
+- Version 3 goes on from version 2 (`reader.py --more`) with four new residual units, on the same shards, in which WJ plates in one
+  line are drawn twice as often and WJ in two lines, other double lines and weak provinces a little more often (`shares`).
+  Version 2 had started as version 1 with two new units, and its generator was widened while it ran: shards 0-16 before WJ plates
+  were drawn more often, 17-23 without the posts and tight boxes, the last ones with confused provinces drawn more often.
 
 ## Figures (best path, no grammar, no beam search, one look, not calibrated)
 

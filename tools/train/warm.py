@@ -104,3 +104,22 @@ def start(net, path, pictures):
             h.remove()
     net.train()
     return fresh
+
+
+def go_on(net, opt, state):
+    """Fills net and its optimiser from a checkpoint of reader.py whose network may lack units of this one; returns their names.
+    These start as nearly the identity."""
+    old, fresh = state["mean"], []
+    for n, u in net.named_modules():
+        if isinstance(u, Unit) and n + ".conv.weight" not in old:
+            if not u.add:
+                raise ValueError(f"the checkpoint does not hold {n}, which is no residual unit")
+            torch.nn.init.constant_(u.bn.weight, WEAK)
+            fresh.append(n)
+    net.load_state_dict(old, strict=False)
+    names = [n for n in old if not n.endswith(("running_mean", "running_var", "num_batches_tracked"))]
+    moments = dict(zip(names, (state["opt"]["state"][i] for i in range(len(names)))))
+    for n, p in net.named_parameters():
+        if n in moments:
+            opt.state[p] = {k: v.clone() for k, v in moments[n].items()}
+    return fresh
