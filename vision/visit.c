@@ -13,8 +13,9 @@
 #define ABSORBED_NS (MOTION_ABSORB_NS / 2) // what stood longer may have become background
 #define SAME_WIDTHS 0.9f                   // so close, in plate widths, and ...
 #define SAME_SCALE 1.35f                   // ... so alike in size are two tracks of one plate
-#define GOES_ON_NS 400000000               // a lost plate is found again within this time
-#define ASKED_MAX 6                        // times the second reader is asked about one visit
+#define GOES_ON_NS                                                                                 \
+  1000000000        // a lost plate is found again within this time; no car follows another so fast
+#define ASKED_MAX 6 // times the second reader is asked about one visit
 #define ASK_AGAIN 1.6f // a crop of the same text must be so much heavier to be asked about
 
 bool visits_new(struct visits **out, const struct analyser_config *config, struct err *e) {
