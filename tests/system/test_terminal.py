@@ -23,7 +23,7 @@ def cars_arrive_with_plate_owner_and_policies(folder):
 
         def complete():
             for card in terminal.history():
-                if card["plate"] and card["customer"] and card["policies"]:
+                if card["plate"] and card["customer"] and card["policies"] and card["evidence"]:
                     cards[card["plate"]["text"]] = card
             return wanted <= set(cards)
         bp.until(f"cards with customer and policies for {len(wanted)} cars", complete, 60)
@@ -83,10 +83,10 @@ def the_service_port_asks_the_terminal(folder):
 
 
 def standing_cars():
-    """Clips of two seconds, each with another car that is readable from its first frame on, and one of the empty bay."""
+    """Clips of two seconds, each with another car that stands there, and one of the empty bay."""
     whole, truth = bp.clip(36)
-    cars = [bp.part(whole, v["first_readable_frame"] / truth["fps"] + 0.5, 2)
-            for v in truth["visits"] if v["readable"] and v["out_s"] and v["out_s"] < 36]
+    cars = [bp.part(whole, v["stop_s"] + 0.2, 2)
+            for v in truth["visits"] if v["readable"] and v["stops"] and v["out_s"] and v["out_s"] < 36]
     return cars, bp.part(whole, 0, truth["visits"][0]["in_s"] - 0.1)
 
 

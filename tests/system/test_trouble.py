@@ -16,10 +16,10 @@ GONE = "[visit]\nsame_car_gap_s = 0\ngone_after_s = 1"
 
 
 def standing_car():
-    """Two seconds of a standing car, readable from the first frame on, and its plate."""
+    """Two seconds of a car that stands there, and its plate."""
     whole, truth = bp.clip(36)
     first = truth["visits"][0]
-    return bp.part(whole, first["first_readable_frame"] / truth["fps"] + 0.5, 2), first["plate"]
+    return bp.part(whole, first["stop_s"] + 0.2, 2), first["plate"]
 
 
 def status(terminal):
@@ -57,7 +57,7 @@ def a_full_disk_is_said_and_arrivals_go_on(folder):
             resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 10, 16 << 10))
         whole, truth = bp.clip(36)
         other = truth["visits"][1]
-        terminal.film(bp.part(whole, other["first_readable_frame"] / truth["fps"] + 0.5, 2))
+        terminal.film(bp.part(whole, other["stop_s"] + 0.2, 2))
         terminal.start(limit)
         card = card_of(terminal, other["plate"])
         assert card["state"] == "open"
