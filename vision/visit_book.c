@@ -17,6 +17,7 @@
 // stayed the same while the height grew by this factor. Measured on 30 approaches (clip-eval).
 #define COMING_HEIGHT 40.0f
 #define COMING_GROWN 1.25f
+#define SETTLE_NS 250000000 // how long a plate must be followed until its growth is known
 
 static bool sure_text(const struct fuse_result *r) {
   return r->text[0] != 0 && r->valid && r->agreeing >= 2 && r->confidence >= RELIABLE;
@@ -143,7 +144,7 @@ static bool without_province(const char *text) {
 }
 
 void book_approach(struct visit *v, const struct track *t) {
-  v->coming = t->grows_ns != INT64_MAX;
+  v->coming = t->grows_ns != INT64_MAX || t->last_ns - t->first_ns < SETTLE_NS;
   v->h = t->h;
 }
 
