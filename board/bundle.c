@@ -11,6 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ERR_STATE openssl_err_state // a type in OpenSSL's headers, a code in board/err.h
+#include <openssl/cms.h>
+#undef ERR_STATE
+
 #define BLOCK 4096u
 #define PER_BLOCK (BLOCK / BUNDLE_HASH)
 #define LEVELS_MAX 8
@@ -68,27 +72,39 @@ static bool read_hex(const char *text, uint8_t *out, size_t max, size_t *len) {
   return sodium_hex2bin(out, max, text, strlen(text), NULL, len, &end) == 0 && *end == '\0';
 }
 
-static bool read_manifest(const uint8_t *cms, size_t len, struct bundle *out, struct err *e) {
+static bool read_text(const uint8_t *manifest, size_t len, struct bundle *out, struct err *e) {
   char text[2 * BUNDLE_SALT_MAX + 1];
   size_t n = 0;
-  if (!value_of(cms, len, "compatible", out->compatible, sizeof out->compatible) ||
-      !value_of(cms, len, "version", out->version, sizeof out->version))
+  if (!value_of(manifest, len, "compatible", out->compatible, sizeof out->compatible) ||
+      !value_of(manifest, len, "version", out->version, sizeof out->version))
     return err_set(e, ERR_FORMAT, "the manifest names no board or no version");
-  (void)value_of(cms, len, "build", out->build, sizeof out->build); // may be missing
-  if (!value_of(cms, len, "verity-hash", text, sizeof text) ||
+  (void)value_of(manifest, len, "build", out->build, sizeof out->build); // may be missing
+  if (!value_of(manifest, len, "verity-hash", text, sizeof text) ||
       !read_hex(text, out->root, sizeof out->root, &n) || n != BUNDLE_HASH)
     return err_set(e, ERR_FORMAT, "the manifest has no verity-hash");
-  if (!value_of(cms, len, "verity-salt", text, sizeof text) ||
+  if (!value_of(manifest, len, "verity-salt", text, sizeof text) ||
       !read_hex(text, out->salt, sizeof out->salt, &n))
     return err_set(e, ERR_FORMAT, "the manifest has no verity-salt");
   out->salt_len = (unsigned)n;
   char *end = NULL;
-  if (!value_of(cms, len, "verity-size", text, sizeof text))
+  if (!value_of(manifest, len, "verity-size", text, sizeof text))
     return err_set(e, ERR_FORMAT, "the manifest has no verity-size");
   out->tree = strtoull(text, &end, 10);
   if (*end != '\0' || out->tree == 0 || out->tree % BLOCK != 0 || out->tree > BUNDLE_SIZE_MAX)
     return err_set(e, ERR_FORMAT, "the manifest's verity-size \"%s\" is impossible", text);
   return true;
+}
+
+// Only what is signed counts: the same words elsewhere in the signature's bytes, where anybody can
+// put them without making it invalid, are not looked at.
+static bool read_manifest(const uint8_t *cms, size_t len, struct bundle *out, struct err *e) {
+  CMS_ContentInfo *info = d2i_CMS_ContentInfo(NULL, &cms, (long)len);
+  ASN1_OCTET_STRING **content = info ? CMS_get0_content(info) : NULL;
+  const bool ok = content && *content ? read_text(ASN1_STRING_get0_data(*content),
+                                                  (size_t)ASN1_STRING_length(*content), out, e)
+                                      : err_set(e, ERR_FORMAT, "its signature holds no manifest");
+  CMS_ContentInfo_free(info);
+  return ok;
 }
 
 static enum bundle_shape look(int fd, struct bundle *out, struct err *e) {

@@ -29,6 +29,45 @@ static void hash(const uint8_t *block, uint8_t *out) {
   crypto_hash_sha256(out, text, sizeof text);
 }
 
+// One DER element; returns its length.
+static size_t element(uint8_t *out, uint8_t tag, const void *body, size_t n) {
+  size_t at = 0;
+  out[at++] = tag;
+  if (n >= 128) {
+    out[at++] = 0x82;
+    out[at++] = (uint8_t)(n >> 8);
+  }
+  out[at++] = (uint8_t)n;
+  memmove(out + at, body, n);
+  return at + n;
+}
+
+// CMS SignedData (RFC 5652) nobody signed, with other words where anybody may put them: in the
+// parameters of a digest's name, before the manifest.
+static size_t signed_data(uint8_t *out, const char *manifest, const char *decoy) {
+  static const uint8_t is_signed[] = {6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2};
+  static const uint8_t is_data[] = {6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1};
+  static const uint8_t sha256[] = {6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1};
+  uint8_t a[4096], b[4096];
+  size_t n = sizeof sha256, m;
+  memcpy(a, sha256, n);
+  n += element(a + n, 0x04, decoy, strlen(decoy));
+  m = element(b, 0x30, a, n);
+  uint8_t body[4096] = {2, 1, 1};
+  size_t len = 3 + element(body + 3, 0x31, b, m); // version 1, digests
+  n = element(a, 0x04, manifest, strlen(manifest));
+  m = sizeof is_data;
+  memcpy(b, is_data, m);
+  m += element(b + m, 0xa0, a, n);
+  len += element(body + len, 0x30, b, m);  // content
+  len += element(body + len, 0x31, "", 0); // signers
+  n = element(a, 0x30, body, len);
+  m = sizeof is_signed;
+  memcpy(b, is_signed, m);
+  m += element(b + m, 0xa0, a, n);
+  return element(out, 0x30, b, m);
+}
+
 static void put(void) {
   FILE *f = fopen(path, "w");
   assert_non_null(f);
@@ -55,17 +94,18 @@ static int make(void **state) {
   for (size_t i = 0; i < 3; i++)
     hash(low + i * BLOCK, top + i * 32);
   hash(top, root);
-  char hex[65], salt[65], *cms = (char *)top + tree;
+  char hex[65], salt[65], manifest[1024];
   uint8_t sevens[32];
   memset(sevens, 7, sizeof sevens);
   sodium_bin2hex(hex, sizeof hex, root, 32);
   sodium_bin2hex(salt, sizeof salt, sevens, 32);
-  int n =
-      snprintf(cms, 2048,
-               "0 DER [update]\ncompatible=bayplate-x\nversion=1.2.3\n\n[bundle]\nformat=verity\n"
-               "verity-hash=%s\nverity-salt=%s\nverity-size=%zu\n",
-               hex, salt, tree);
-  size = payload + tree + (size_t)n;
+  int written = snprintf(manifest, sizeof manifest,
+                         "[update]\ncompatible=bayplate-x\nversion=1.2.3\n\n[bundle]\n"
+                         "format=verity\nverity-hash=%s\nverity-salt=%s\nverity-size=%zu\n",
+                         hex, salt, tree);
+  assert_true(written > 0 && (size_t)written < sizeof manifest);
+  size_t n = signed_data(top + tree, manifest, "\ncompatible=bayplate-y\nversion=9.9.9\n");
+  size = payload + tree + n;
   for (int i = 0; i < 8; i++)
     file[size++] = (uint8_t)((uint64_t)n >> (56 - 8 * i));
   (void)snprintf(path, sizeof path, "/tmp/bundle-XXXXXX");
