@@ -71,7 +71,7 @@ class Guest:
             *(["-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net,romfile=,addr=3"] if network else []),
             "-device", "virtio-serial-pci,addr=4", "-chardev", f"socket,id=shell,path={self.work}/shell,server=on,wait=off",
             "-device", "virtserialport,chardev=shell,name=bayplate.shell",
-            "-device", "i6300esb,addr=5", "-action", "watchdog=reset", "-device", "virtio-rng-pci,addr=6",
+            "-device", "i6300esb,addr=5", "-action", "watchdog=reset,reboot=shutdown", "-device", "virtio-rng-pci,addr=6",
             "-qmp", f"unix:{self.work}/qmp,server=on,wait=off",
             *(["-drive", f"if=none,id=clip,format=raw,readonly=on,file={clip}",
                "-device", "virtio-blk-pci,drive=clip,serial=clip,addr=7"] if clip else []), *more]
@@ -99,17 +99,23 @@ class Guest:
         self._run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", self.work / "board.dtb"], input=(text + signing).encode())
 
     def start(self):
-        (self.work / "shell").unlink(missing_ok=True)
         self.log = b""
         self.started = time.monotonic()
+        self._spawn()
+        return self
+
+    def _spawn(self):
+        """One start of the board. QEMU ends when the guest restarts, and the next start is a process of its own: over a reset
+        in the same process QEMU 7.2's serial port for the shell does not answer again."""
+        self.disconnect()
+        (self.work / "shell").unlink(missing_ok=True)
         # A session of its own: a signal for the test does not reach the board before its disk is flushed.
         self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True)
         os.set_blocking(self.process.stdout.fileno(), False)
         # Held from the beginning: a shell that finds nobody on its port ends at once.
         while not (self.work / "shell").exists() or not self._take_shell():
-            self._read(0.1)
-        return self
+            self._read(0.1, restart=False)
 
     def _take_shell(self):
         self.shell = socket.socket(socket.AF_UNIX)
@@ -124,13 +130,19 @@ class Guest:
     def seconds(self):
         return time.monotonic() - self.started
 
-    def _read(self, wait):
+    def _read(self, wait, restart=True):
         if select.select([self.process.stdout], [], [], wait)[0]:
             data = self.process.stdout.read(65536)
             if data:
                 self.log += data
-            elif data == b"" and self.process.poll() is not None:
-                raise GuestError(f"qemu ended with {self.process.returncode}: {self.tail()}")
+                with (self.work / "serial.log").open("ab") as f:
+                    f.write(data)
+            elif data == b"":
+                code = self.process.wait()
+                self.process.stdout.close()
+                if code != 0 or not restart:
+                    raise GuestError(f"qemu ended with {code}: {self.tail()}")
+                self._spawn()
 
     def tail(self, size=600):
         return self.log[-size:].decode(errors="replace")

@@ -159,7 +159,7 @@ def run(folder):
         assert "BOOT_ORDER=B A" in board.sh("fw_printenv")
         done("update to 9.0 in slot B proved itself")
 
-        for bundle, name, why in ((bad, "9.1", "dies again and again"), (panics, "9.2", "did not start")):
+        for bundle, name, why in ((panics, "9.2", "did not start"), (bad, "9.1", "dies again and again")):
             install(bundle)
             board.sh("systemctl --no-block reboot")
             tries = []
