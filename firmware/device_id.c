@@ -62,11 +62,19 @@ bool device_id_load(struct device_id *out, const char *path, struct err *e) {
   return true;
 }
 
-// Capital letters and digits alone, padded with zeros.
-static size_t bare(char out[DEVICE_ID_CODE_MAX], const char *code, size_t n) {
+void device_id_mac(const char *serial, uint8_t mac[6]) {
+  uint64_t h = UINT64_C(0xcbf29ce484222325);
+  for (const char *c = serial; *c; c++)
+    h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+  for (int i = 0; i < 6; i++)
+    mac[i] = (uint8_t)(h >> (8 * i));
+  mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);
+}
+
+size_t device_id_code(char *out, size_t size, const char *code, size_t n) {
   size_t m = 0;
-  memset(out, 0, DEVICE_ID_CODE_MAX);
-  for (size_t i = 0; i < n && m < DEVICE_ID_CODE_MAX; i++) {
+  memset(out, 0, size);
+  for (size_t i = 0; i < n && m < size; i++) {
     char c = code[i];
     if (c >= 'a' && c <= 'z')
       out[m++] = (char)(c - 'a' + 'A');
@@ -78,7 +86,7 @@ static size_t bare(char out[DEVICE_ID_CODE_MAX], const char *code, size_t n) {
 
 bool device_id_password_ok(const char *password_hash, const char *code) {
   char text[DEVICE_ID_CODE_MAX];
-  size_t n = bare(text, code, strlen(code));
+  size_t n = device_id_code(text, sizeof text, code, strlen(code));
   bool ok = password_hash[0] && n > 0 && crypto_pwhash_str_verify(password_hash, text, n) == 0;
   sodium_memzero(text, sizeof text);
   return ok;
@@ -97,7 +105,7 @@ bool device_id_claim_ok(const char *claim_hash, const char *code, size_t n) {
       sodium_hex2bin(want, sizeof want, end + 1, strlen(end + 1), NULL, &want_n, NULL) != 0 ||
       want_n != sizeof want)
     return false;
-  size_t m = bare(text, code, n);
+  size_t m = device_id_code(text, sizeof text, code, n);
   (void)crypto_generichash(got, sizeof got, (const unsigned char *)text, m, salt, sizeof salt);
   sodium_memzero(text, sizeof text);
   return sodium_memcmp(want, got, sizeof got) == 0;

@@ -22,20 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-// A locally administered address from the serial, for wires that have none of their own (FNV-1a).
-static void mac_of(const char *serial, uint8_t mac[6]) {
-  uint64_t h = UINT64_C(0xcbf29ce484222325);
-  for (const char *c = serial; *c; c++)
-    h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-  for (int i = 0; i < 6; i++)
-    mac[i] = (uint8_t)(h >> (8 * i));
-  mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);
-}
-
 static bool open_wire(struct wire **out, uint8_t mac[6], const struct port_options *o,
                       struct err *e) {
   bool ok;
-  mac_of(o->serial, mac);
+  device_id_mac(o->serial, mac);
   if (o->interface)
     ok = wire_interface_mac(o->interface, mac, e) && wire_open_packet(out, o->interface, e);
   else if (o->tap)

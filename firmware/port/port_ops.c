@@ -165,19 +165,6 @@ static void ops_state(void *ctx, struct service_upload *out) {
 
 // --- claim code
 
-// People type it with or without its dashes, in small or capital letters. Returns the length.
-static size_t bare(char out[PORT_CLAIM_MAX], const char *code, size_t n) {
-  size_t m = 0;
-  for (size_t i = 0; i < n && m < PORT_CLAIM_MAX; i++) {
-    char c = code[i];
-    if (c >= 'a' && c <= 'z')
-      out[m++] = (char)(c - 'a' + 'A');
-    else if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-      out[m++] = c;
-  }
-  return m;
-}
-
 static bool ops_claim(void *ctx, const char *code, size_t n) {
   const struct port_device *d = ctx;
   if (d->claim_hash[0])
@@ -187,8 +174,8 @@ static bool ops_claim(void *ctx, const char *code, size_t n) {
   ssize_t len = fd >= 0 ? read(fd, text, sizeof text) : -1;
   if (fd >= 0)
     (void)close(fd);
-  size_t want_n = len > 0 ? bare(want, text, (size_t)len) : 0;
-  size_t got_n = bare(got, code, n);
+  size_t want_n = len > 0 ? device_id_code(want, sizeof want, text, (size_t)len) : 0;
+  size_t got_n = device_id_code(got, sizeof got, code, n);
   if (want_n < PORT_CLAIM_MIN)
     log_error("port", "%s holds no claim code of %d letters and digits; nobody is let in",
               d->claim_file, PORT_CLAIM_MIN);

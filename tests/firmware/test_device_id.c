@@ -74,6 +74,24 @@ static void no_hash_lets_nobody_in(void **state) {
   assert_false(device_id_password_ok("$argon2id$rubbish", "A"));
 }
 
+// FNV-1a 64 of "a" is af63dc4c8601ec8c (the authors' test vectors); local and for one station.
+static void the_serial_gives_the_address(void **state) {
+  (void)state;
+  static const uint8_t want[6] = {0x8e, 0xec, 0x01, 0x86, 0x4c, 0xdc};
+  uint8_t mac[6];
+  device_id_mac("a", mac);
+  assert_memory_equal(mac, want, sizeof mac);
+}
+
+static void a_code_is_its_letters_and_digits(void **state) {
+  (void)state;
+  char a[6];
+  assert_int_equal(device_id_code(a, sizeof a, "ab-c 1", 6), 4);
+  assert_memory_equal(a, "ABC1\0", sizeof a);
+  assert_int_equal(device_id_code(a, sizeof a, "abcdefgh", 8), 6);
+  assert_memory_equal(a, "ABCDEF", sizeof a);
+}
+
 static void a_machine_that_was_not_flashed_has_none(void **state) {
   (void)state;
   struct device_id id;
@@ -112,6 +130,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(what_was_flashed_is_read),
       TEST(no_hash_lets_nobody_in),
+      TEST(the_serial_gives_the_address),
+      TEST(a_code_is_its_letters_and_digits),
       TEST(a_machine_that_was_not_flashed_has_none),
       TEST(a_damaged_file_is_told_and_gives_nothing),
   };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/flash/identity.h"
 
+#include "firmware/device_id.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,16 +35,6 @@ static bool serial_ok(const char *s) {
          s[n - 1] != '-';
 }
 
-// FNV-1a, as firmware/port/main.c makes an address for a wire that has none.
-static void mac_of(const char *serial, uint8_t mac[6]) {
-  uint64_t h = UINT64_C(0xcbf29ce484222325);
-  for (const char *c = serial; *c; c++)
-    h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-  for (int i = 0; i < 6; i++)
-    mac[i] = (uint8_t)(h >> (8 * i));
-  mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);
-}
-
 bool identity_make(struct identity *out, const char *serial, const char *model, const char *board,
                    const uint8_t *mac, struct err *e) {
   memset(out, 0, sizeof *out);
@@ -63,7 +55,7 @@ bool identity_make(struct identity *out, const char *serial, const char *model, 
   if (mac)
     memcpy(out->mac, mac, 6);
   else
-    mac_of(out->serial, out->mac);
+    device_id_mac(out->serial, out->mac);
   random_code(out->password, 3);
   random_code(out->claim, 4);
   return true;

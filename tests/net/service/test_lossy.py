@@ -22,7 +22,7 @@ FAULTS = (25, 5, 10)
 
 
 def mac_of(serial):
-    """As firmware/port/main.c makes it."""
+    """as firmware/device_id.c makes it."""
     h = 0xCBF29CE484222325
     for c in serial.encode():
         h = ((h ^ c) * 0x100000001B3) & (2 ** 64 - 1)
