@@ -12,6 +12,7 @@
 #define VIEW_SCALE 0.08f    // a plate this much larger or smaller is another view
 #define VIEW_SHIFT 0.75f    // or one moved by this many plate heights
 #define ALTERNATIVE_MIN 0.005f
+#define TYPE_MIN 0.05f // of the reads' weight that must have seen a plate which can carry the text
 
 float fuse_weight(const struct plate_read *read) {
   float seen = quad_height(&read->quad) / FULL_HEIGHT;
@@ -192,6 +193,19 @@ static enum plate_type winning_type(const struct fuse *f, const struct fuse_text
   return (enum plate_type)best;
 }
 
+// Can text stand on a plate as the reads saw it? Nobody is asked to choose a police plate for a
+// yellow one. Texts that are no plate's are not judged.
+static bool fits_picture(const struct fuse *f, const char *text) {
+  const unsigned types = grammar_types(text);
+  float all = 0, fit = 0;
+  for (int i = 0; i < f->texts; i++)
+    for (int k = 0; k < PLATE_TYPE_COUNT; k++) {
+      all += f->text[i].type[k];
+      fit += (types >> k & 1u) != 0 || k == PLATE_UNKNOWN ? f->text[i].type[k] : 0;
+    }
+  return types == 0 || fit >= TYPE_MIN * all;
+}
+
 void fuse_result(const struct fuse *f, struct fuse_result *out) {
   memset(out, 0, sizeof *out);
   out->reads = f->reads;
@@ -235,7 +249,7 @@ void fuse_result(const struct fuse *f, struct fuse_result *out) {
   while (out->alternatives < PLATE_ALTERNATIVES) {
     int best = -1;
     for (int i = 0; i < f->texts; i++)
-      if (!used[i] && strcmp(f->text[i].text, out->text) != 0 &&
+      if (!used[i] && strcmp(f->text[i].text, out->text) != 0 && fits_picture(f, f->text[i].text) &&
           (best < 0 || f->text[i].weight > f->text[best].weight))
         best = i;
     if (best < 0)

@@ -76,6 +76,8 @@ void fuse_merge(struct fuse *f, const struct fuse *other);
 //  most 2.5: views from
 //    different distances are independent evidence, frames of a standing car are not. A text that
 //    never was read as a whole gets at most FUSE_PATCHED_MAX.
+//  - Alternatives are what else was read or nearly read, heaviest first, but none that cannot stand
+//    on the type of plate that at least 95 % of the reads saw.
 #define FUSE_PATCHED_MAX 0.6f
 void fuse_result(const struct fuse *f, struct fuse_result *out);
 

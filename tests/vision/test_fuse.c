@@ -169,6 +169,34 @@ static void the_memory_is_bounded_and_keeps_the_heavy(void **state) {
   assert_int_equal(r.reads, 505);
 }
 
+// A police plate is white: among reads of a yellow one its text is no candidate, unless some reads
+// saw a white plate.
+static void candidates_fit_the_colour_that_was_seen(void **state) {
+  (void)state;
+  struct fuse f = {0};
+  struct fuse_result r;
+  for (int i = 0; i < 6; i++) {
+    struct plate_read p =
+        world_read("豫A8836W", 0.7f, 600, 300 + 10 * (float)i, 100 + 9 * (float)i);
+    p.type = PLATE_YELLOW;
+    p.alternatives = 2;
+    (void)snprintf(p.alternative[0].text, sizeof p.alternative[0].text, "豫A8836警");
+    p.alternative[0].confidence = 0.2f;
+    (void)snprintf(p.alternative[1].text, sizeof p.alternative[1].text, "蒙A8836W");
+    p.alternative[1].confidence = 0.1f;
+    fuse_add(&f, &p);
+  }
+  fuse_result(&f, &r);
+  assert_int_equal(r.alternatives, 1);
+  assert_string_equal(r.alternative[0].text, "蒙A8836W");
+  struct plate_read white = world_read("豫A8836警", 0.6f, 600, 400, 160);
+  white.type = PLATE_WHITE;
+  fuse_add(&f, &white);
+  fuse_result(&f, &r);
+  assert_int_equal(r.alternatives, 2);
+  assert_string_equal(r.alternative[0].text, "豫A8836警");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(distance_counts_symbols_not_bytes),
@@ -181,6 +209,7 @@ int main(void) {
       cmocka_unit_test(a_standing_car_makes_nothing_certain_by_repetition),
       cmocka_unit_test(an_hour_of_glare_does_not_outvote_the_approach),
       cmocka_unit_test(alternatives_carry_weight),
+      cmocka_unit_test(candidates_fit_the_colour_that_was_seen),
       cmocka_unit_test(the_memory_is_bounded_and_keeps_the_heavy),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
