@@ -61,9 +61,24 @@ const struct slot *visit_evidence(const struct visits *v, int track, const char 
   return NULL;
 }
 
+// The best crop there is, whatever was read from it.
+static const struct slot *heaviest(const struct visits *v, int track) {
+  const struct slot *best = NULL;
+  for (int k = 0; k < SLOTS && track >= 0; k++) {
+    const struct slot *s = &v->link[track].slot[k];
+    if (s->text[0] != 0 && (best == NULL || s->weight > best->weight))
+      best = s;
+  }
+  return best;
+}
+
 void visit_attach_evidence(struct visits *v, struct visit *visit, int track,
                            const struct visit_look *look, struct visit_event *event) {
   const struct slot *s = visit_evidence(v, track, visit->best.text);
+  // Readers that waver between more texts than crops are kept: better a picture of this plate that
+  // was read otherwise than none.
+  if (s == NULL && visit->evidence_ns == 0 && visit->certainty != VISIT_UNREAD)
+    s = heaviest(v, track);
   if (s != NULL) {
     bool other = strcmp(visit->evidence_text, s->text) != 0;
     if (!other && s->weight <= visit->evidence_weight)

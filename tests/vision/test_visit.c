@@ -74,6 +74,21 @@ static void evidence_is_from_the_frame_of_the_winning_read(void **state) {
   scene_finish(&w);
 }
 
+// Each read has another symbol wrong: the text pieced together of them was never read as a whole,
+// and the card shows the plate all the same.
+static void readers_that_waver_leave_no_card_without_a_picture(void **state) {
+  (void)state;
+  struct scene w = scene_start();
+  const char *reads[] = {"粤A12346", "粤A12395", "粤A17345"};
+  for (int i = 0; i < 30; i++)
+    scene_show(&w, reads[i % 3], 0.7f, 640, 300 + 3 * (float)i, 60 + (float)i, 0.5f);
+  const struct visit_event *o = scene_nth(&w, VISIT_OPENED, 0);
+  assert_string_equal(o->best.text, "粤A12345");
+  assert_int_equal(o->certainty, VISIT_UNSURE);
+  assert_non_null(o->evidence.plane[0]);
+  scene_finish(&w);
+}
+
 static void a_parked_car_opens_nothing_again(void **state) {
   (void)state;
   struct scene w = scene_start();
@@ -470,6 +485,7 @@ int main(void) {
       cmocka_unit_test(one_car_is_one_visit),
       cmocka_unit_test(the_text_improves_under_one_number),
       cmocka_unit_test(evidence_is_from_the_frame_of_the_winning_read),
+      cmocka_unit_test(readers_that_waver_leave_no_card_without_a_picture),
       cmocka_unit_test(a_parked_car_opens_nothing_again),
       cmocka_unit_test(a_parked_car_hidden_without_motion_is_still_there),
       cmocka_unit_test(the_same_car_within_the_gap_is_the_same_visit),
