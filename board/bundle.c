@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "board/bundle.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -147,6 +146,7 @@ static enum bundle_shape look(int fd, struct bundle *out, struct err *e) {
     return BUNDLE_TRUNCATED;
   }
   out->payload = size - sizeof tail - signature - out->tree;
+  out->signature = signature;
   if (out->payload % BLOCK != 0) {
     (void)err_set(e, ERR_FORMAT, "its parts do not fit together");
     return BUNDLE_TRUNCATED;
@@ -237,32 +237,4 @@ bool bundle_check_body(const char *path, const struct bundle *b, struct err *e) 
   free(tree);
   (void)close(fd);
   return ok;
-}
-
-// A number as a string of digits without leading zeros, so that no length overflows.
-static const char *skip_zeros(const char *s) {
-  while (*s == '0' && isdigit((unsigned char)s[1]))
-    s++;
-  return s;
-}
-
-int bundle_version_compare(const char *a, const char *b) {
-  while (*a || *b) {
-    if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
-      a = skip_zeros(a);
-      b = skip_zeros(b);
-      size_t m = strspn(a, "0123456789"), n = strspn(b, "0123456789");
-      int order = m == n ? memcmp(a, b, m) : m < n ? -1 : 1;
-      if (order != 0)
-        return order;
-      a += m;
-      b += n;
-    } else if (*a != *b) {
-      return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
-    } else {
-      a++;
-      b++;
-    }
-  }
-  return 0;
 }

@@ -25,8 +25,9 @@ enum bundle_shape {
 };
 
 struct bundle {
-  uint64_t payload; // bytes of the squashfs, a multiple of 4096
-  uint64_t tree;    // bytes of the hash tree
+  uint64_t payload;   // bytes of the squashfs, a multiple of 4096
+  uint64_t tree;      // bytes of the hash tree behind it
+  uint64_t signature; // bytes of the CMS signature behind that; its length in 8 bytes ends the file
   uint8_t root[BUNDLE_HASH];
   uint8_t salt[BUNDLE_SALT_MAX];
   unsigned salt_len;
@@ -43,8 +44,5 @@ BP_CHECK enum bundle_shape bundle_open(const char *path, struct bundle *out, str
 // the text names the place. Memory: the tree's size, at most 1/127 of the file. Source: kernel,
 // Documentation/admin-guide/device-mapper/verity.rst, hash type 1.
 BP_CHECK bool bundle_check_body(const char *path, const struct bundle *b, struct err *e);
-
-// Compares dotted versions: numbers by value, other text as text. <0, 0, >0.
-int bundle_version_compare(const char *a, const char *b);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // bayplate-flash: a technician's laptop writes a board's image, or sends it an update.
+#include "board/version.h"
 #include "tools/flash/drive_sim.h"
 #include "tools/flash/drive_system.h"
 #include "tools/flash/identity.h"
@@ -7,7 +8,6 @@
 #include "tools/flash/label.h"
 #include "tools/flash/options.h"
 #include "tools/flash/upload.h"
-#include "tools/flash/version.h"
 #include "tools/flash/words.h"
 
 #include <curl/curl.h>
@@ -225,7 +225,7 @@ static int flash(const struct flash_options *o, const struct drives *drives) {
 
 // --- sending
 
-static bool bundle_fits(const struct flash_options *o, const struct bundle *b,
+static bool bundle_fits(const struct flash_options *o, const struct checked_bundle *b,
                         const struct upload_board *board, struct err *e) {
   // Bundles name "bayplate-rpi4" where images and --board name "rpi4".
   static const char product[] = "bayplate-";
@@ -234,13 +234,13 @@ static bool bundle_fits(const struct flash_options *o, const struct bundle *b,
   (void)snprintf(wanted, sizeof wanted, "%s%s", o->board[0] && !named ? product : "",
                  o->board[0] ? o->board : board->model);
   const struct manifest_wish wish = {wanted, o->version, o->min_version};
-  if (!manifest_fits(b->compatible, b->version, &wish, e))
+  if (!manifest_fits(b->bundle.compatible, b->bundle.version, &wish, e))
     return false;
-  if (!o->older && version_compare(b->version, board->version) < 0)
+  if (!o->older && version_compare(b->bundle.version, board->version) < 0)
     return err_set(e, ERR_DENIED,
                    words("设备上是 %s，这个包 %s 更旧；确实要退回请加 --older",
                          "the board runs %s, this bundle is older: %s; --older sends it anyway"),
-                   board->version, b->version);
+                   board->version, b->bundle.version);
   return true;
 }
 
@@ -252,7 +252,7 @@ static int send_bundle(const struct flash_options *o) {
                            .stop = &stop,
                            .first_pause_ms = PAUSE_MS,
                            .tries = TRIES};
-  struct bundle b;
+  struct checked_bundle b;
   struct upload_board board;
   struct err e = {0};
   bool had_it = false;
@@ -260,18 +260,18 @@ static int send_bundle(const struct flash_options *o) {
     (void)err_set(&e, ERR_STATE, "curl does not start");
     return failed(o, "check", &e);
   }
-  if (!bundle_check(&b, o->file, o->keyring, &e) || !upload_identity(&u, &board, &e) ||
+  if (!checked_bundle_open(&b, o->file, o->keyring, &e) || !upload_identity(&u, &board, &e) ||
       !bundle_fits(o, &b, &board, &e))
     return failed(o, "check", &e);
   if (!o->json)
     (void)printf(
         words("%s（%s，版本 %s）← %s，签名人 %s\n", "%s (%s, version %s) <- %s, signed by %s\n"),
-        board.serial, board.model, board.version, b.version, b.signer);
+        board.serial, board.model, board.version, b.bundle.version, b.signer);
   if (!upload_send(&u, o->file, &b, &had_it, &e))
     return failed(o, "send", &e);
   if (o->json)
     print_json(json_pack("{s:s,s:s,s:s,s:b,s:I}", "result", "ok", "serial", board.serial, "version",
-                         b.version, "had_it", had_it, "bytes", (json_int_t)b.size));
+                         b.bundle.version, "had_it", had_it, "bytes", (json_int_t)b.size));
   else
     (void)printf("%s\n", had_it ? words("设备上已有这个包。", "The board had it already.")
                                 : words("设备已收到完整的包，并会再次校核签名后安装。",

@@ -2,6 +2,7 @@
 #include "firmware/update/update.h"
 
 #include "board/bundle.h"
+#include "board/version.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,8 +88,7 @@ static enum update_result check(const struct update_options *o, const char *path
     (void)err_set(e, ERR_ARG, "for %s, this is %s", b->compatible, o->compatible);
     return refuse(UPDATE_WRONG_BOARD, e);
   }
-  if (bundle_version_compare(b->version, o->minimum) < 0 &&
-      strcmp(b->build, UPDATE_ROLLBACK) != 0) {
+  if (version_compare(b->version, o->minimum) < 0 && strcmp(b->build, UPDATE_ROLLBACK) != 0) {
     (void)err_set(e, ERR_ARG, "%s, and %s is the oldest", b->version, o->minimum);
     return refuse(UPDATE_TOO_OLD, e);
   }

@@ -184,26 +184,12 @@ static void shapes(void **state) {
   assert_int_equal(bundle_open("/nonexistent/bundle", &b, &e), BUNDLE_UNREADABLE);
 }
 
-static void versions(void **state) {
-  (void)state;
-  static const char *const rising[] = {"",      "0.9",    "0.10", "1", "1.0",
-                                       "1.2.3", "1.2.10", "1.10", "2"};
-  for (size_t i = 0; i < sizeof rising / sizeof *rising; i++)
-    for (size_t j = 0; j < sizeof rising / sizeof *rising; j++) {
-      int order = bundle_version_compare(rising[i], rising[j]);
-      assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
-    }
-  assert_int_equal(bundle_version_compare("1.02", "1.2"), 0);
-  assert_true(bundle_version_compare("99999999999999999999998", "99999999999999999999999") < 0);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(whole, make, drop),
       cmocka_unit_test_setup_teardown(every_block_counts, make, drop),
       cmocka_unit_test_setup_teardown(other_contents_with_their_own_tree, make, drop),
       cmocka_unit_test_setup_teardown(shapes, make, drop),
-      cmocka_unit_test(versions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bayplate-flash reads of files from elsewhere: a manifest's text, a partition table,
 // versions. The first byte says which.
+#include "board/version.h"
 #include "tools/flash/gpt.h"
 #include "tools/flash/manifest.h"
-#include "tools/flash/version.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -441,13 +441,24 @@ class Net(unittest.TestCase):
         Flash.tearDownClass()
 
     def make_bundle(self, signer="signer", compatible="bayplate-test", version="1.3.0"):
-        """The layout of RAUC's verity bundles."""
+        """The layout of RAUC's verity bundles: a squashfs (its head alone is looked at), its hash tree (see the kernel's
+        verity.rst), a signature over the manifest."""
+        body = bytearray(os.urandom(3 * MB))
+        body[:4], body[40:48] = b"hsqs", (3 * MB - 77).to_bytes(8, "little")
+        salt, levels, below = os.urandom(32), [], bytes(body)
+        while not levels or len(levels[0]) > 4096:
+            sums = b"".join(hashlib.sha256(salt + below[i:i + 4096]).digest() for i in range(0, len(below), 4096))
+            below = sums + bytes(-len(sums) % 4096)
+            levels.insert(0, below)
+        tree = b"".join(levels)
         path = self.dir / f"{signer}-{compatible}-{version}.raucb"
         manifest = self.dir / "m"
-        manifest.write_text(f"[update]\ncompatible={compatible}\nversion={version}\n[bundle]\nformat=verity\n")
+        manifest.write_text(f"[update]\ncompatible={compatible}\nversion={version}\n[bundle]\nformat=verity\n"
+                            f"verity-hash={hashlib.sha256(salt + levels[0]).hexdigest()}\nverity-salt={salt.hex()}\n"
+                            f"verity-size={len(tree)}\n")
         sig = run("openssl", "cms", "-sign", "-binary", "-nodetach", "-nosmimecap", "-in", manifest, "-signer",
                   Flash.base / f"{signer}.pem", "-inkey", Flash.base / f"{signer}.key", "-outform", "DER")
-        path.write_bytes(os.urandom(3 * MB + 77) + sig + len(sig).to_bytes(8, "big"))
+        path.write_bytes(body + tree + sig + len(sig).to_bytes(8, "big"))
         return path
 
     def send(self, *args, bundle=None, claim=CLAIM):
@@ -502,10 +513,16 @@ class Net(unittest.TestCase):
             path = self.dir / name
             path.write_bytes(body)
             self.refused("no RAUC bundle", bundle=path)
-        broken = bytearray(self.bundle.read_bytes())
-        broken[-500] ^= 1
-        (self.dir / "broken").write_bytes(broken)
-        self.refused("signature", bundle=self.dir / "broken")
+        whole = self.bundle.read_bytes()
+        for at, word in ((-500, "signature"), (MB, "not that of its contents"), (3 * MB + 5000, "not that of its contents")):
+            broken = bytearray(whole)
+            broken[at] ^= 1
+            (self.dir / "broken").write_bytes(broken)
+            self.refused(word, bundle=self.dir / "broken")
+        (self.dir / "cut").write_bytes(whole[:2 * MB])
+        self.refused("cut off", bundle=self.dir / "cut")
+        (self.dir / "unsigned").write_bytes(whole[:3 * MB])
+        self.refused("not signed", bundle=self.dir / "unsigned")
 
     def test_nobody_there(self):
         self.server.shutdown()

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// bayplate-flash's small parts: versions, manifests, partition tables, identities, the bar.
+// bayplate-flash's small parts: manifests, partition tables, identities, the bar.
 #include "tools/flash/gpt.h"
 #include "tools/flash/identity.h"
 #include "tools/flash/manifest.h"
 #include "tools/flash/progress.h"
-#include "tools/flash/version.h"
 #include "tools/flash/words.h"
 
 #include <setjmp.h>
@@ -16,20 +15,6 @@
 
 // After the headers that it needs.
 #include <cmocka.h>
-
-static void versions_are_ordered_by_their_numbers(void **state) {
-  (void)state;
-  static const char *const rising[] = {"1.0~rc1", "1.0",    "1.0.1", "1.2",  "1.9", "1.10",
-                                       "1.10a",   "1.10+b", "2.0~~", "2.0~", "2.0"};
-  for (size_t i = 0; i < sizeof rising / sizeof rising[0]; i++) {
-    for (size_t k = 0; k < sizeof rising / sizeof rising[0]; k++) {
-      int c = version_compare(rising[i], rising[k]);
-      if ((c < 0) != (i < k) || (c == 0) != (i == k))
-        fail_msg("%s against %s: %d", rising[i], rising[k], c);
-    }
-  }
-  assert_int_equal(version_compare("1.01", "1.1"), 0);
-}
 
 #define SUM "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -171,7 +156,6 @@ static void the_bar_tells_how_far_and_how_long(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(versions_are_ordered_by_their_numbers),
       cmocka_unit_test(a_manifest_must_be_whole_and_say_things_once),
       cmocka_unit_test(wishes_are_held),
       cmocka_unit_test(a_partition_is_found_by_its_name),

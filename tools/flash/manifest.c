@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/flash/manifest.h"
 
+#include "board/version.h"
 #include "tools/flash/file.h"
-#include "tools/flash/version.h"
 #include "tools/flash/words.h"
 
 #include <errno.h>

@@ -161,7 +161,7 @@ static void hex(const uint8_t hash[32], char out[65]) {
 }
 
 // Where the board's answer says to go on; false: it tells of another upload, or nothing.
-static bool place_of(const struct answer *a, const char *hash, const struct bundle *b,
+static bool place_of(const struct answer *a, const char *hash, const struct checked_bundle *b,
                      uint64_t *have, bool *done) {
   json_t *root = json_loadb(a->body, a->n, 0, NULL);
   const char *its = json_string_value(json_object_get(root, "sha256"));
@@ -173,8 +173,8 @@ static bool place_of(const struct answer *a, const char *hash, const struct bund
   return same;
 }
 
-static bool put(struct sending *s, const char *path, const struct bundle *b, const char *hash,
-                struct err *e) {
+static bool put(struct sending *s, const char *path, const struct checked_bundle *b,
+                const char *hash, struct err *e) {
   char query[128];
   struct curl_slist *headers = NULL;
   (void)snprintf(query, sizeof query, "/v1/upload?sha256=%s", hash);
@@ -260,7 +260,7 @@ static enum turn judge(const struct answer *a, struct err *e) {
 }
 
 // One question where to go on, one part sent.
-static enum turn take_turn(struct sending *s, const char *path, const struct bundle *b,
+static enum turn take_turn(struct sending *s, const char *path, const struct checked_bundle *b,
                            const char *hash, struct err *e) {
   bool done = false;
   uint64_t have = 0;
@@ -277,8 +277,8 @@ static enum turn take_turn(struct sending *s, const char *path, const struct bun
   return judge(&s->answer, e);
 }
 
-bool upload_send(const struct upload *u, const char *path, const struct bundle *b, bool *had_it,
-                 struct err *e) {
+bool upload_send(const struct upload *u, const char *path, const struct checked_bundle *b,
+                 bool *had_it, struct err *e) {
   char hash[65];
   struct sending *s = calloc(1, sizeof *s);
   if (!s)

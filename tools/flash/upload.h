@@ -4,7 +4,7 @@
 #ifndef BAYPLATE_TOOLS_FLASH_UPLOAD_H
 #define BAYPLATE_TOOLS_FLASH_UPLOAD_H
 
-#include "tools/flash/bundle.h"
+#include "tools/flash/checked_bundle.h"
 #include "tools/flash/progress.h"
 
 #include <signal.h>
@@ -28,7 +28,7 @@ BP_CHECK bool upload_identity(const struct upload *u, struct upload_board *out, 
 // Sends it. had_it: the board had it whole already. ERR_DENIED wrong claim code; ERR_LIMIT,
 // ERR_FULL too large for the board or its disk; ERR_NET given up after `tries`; ERR_FORMAT the
 // board's copy has another sum; ERR_STATE stopped.
-BP_CHECK bool upload_send(const struct upload *u, const char *path, const struct bundle *b,
+BP_CHECK bool upload_send(const struct upload *u, const char *path, const struct checked_bundle *b,
                           bool *had_it, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/flash/version.h"
+#include "board/version.h"
 
 #include <stdbool.h>
 #include <string.h>
