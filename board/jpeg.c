@@ -37,6 +37,56 @@ bool jpeg_encode_bgr(const uint8_t *bgr, int width, int height, int stride, int 
   return ok;
 }
 
+static bool size_of(tjhandle h, const void *jpeg, size_t len, int *width, int *height,
+                    struct err *e) {
+  int sub = 0, space = 0;
+  *width = *height = 0;
+  if (len > ULONG_MAX || tjDecompressHeader3(h, jpeg, len, width, height, &sub, &space) != 0)
+    return err_set(e, ERR_FORMAT, "JPEG: %s", tjGetErrorStr2(h));
+  return (*width > 0 && *height > 0) ||
+         err_set(e, ERR_FORMAT, "JPEG: cut short before the picture begins");
+}
+
+bool jpeg_measure(const void *jpeg, size_t len, int *width, int *height, struct err *e) {
+  tjhandle h = tjInitDecompress();
+  if (!h)
+    return err_set(e, ERR_NOMEM, "JPEG: %s", tjGetErrorStr());
+  const bool ok = size_of(h, jpeg, len, width, height, e);
+  (void)tjDestroy(h); // releasing does not fail for a valid handle
+  return ok;
+}
+
+static bool cut(tjhandle h, const void *jpeg, size_t len, int x, int y, int width, int height,
+                int quality, uint8_t **out, size_t *out_len, struct err *e) {
+  int w = 0, t = 0;
+  if (!size_of(h, jpeg, len, &w, &t, e))
+    return false;
+  if (w > JPEG_CUT_SIDE_MAX || t > JPEG_CUT_SIDE_MAX)
+    return err_set(e, ERR_LIMIT, "JPEG: %dx%d is too large to be cut", w, t);
+  if (x < 0 || y < 0 || width < 1 || height < 1 || width > w - x || height > t - y)
+    return err_set(e, ERR_ARG, "JPEG: %dx%d at %d,%d is not within %dx%d", width, height, x, y, w,
+                   t);
+  uint8_t *bgr = malloc((size_t)w * (size_t)t * 3);
+  if (!bgr)
+    return err_set(e, ERR_NOMEM, "JPEG: no memory for a %dx%d picture", w, t);
+  const bool ok = tjDecompress2(h, jpeg, len, bgr, w, w * 3, t, TJPF_BGR, 0) == 0
+                      ? jpeg_encode_bgr(bgr + ((size_t)y * (size_t)w + (size_t)x) * 3, width,
+                                        height, w * 3, quality, out, out_len, e)
+                      : err_set(e, ERR_FORMAT, "JPEG: %s", tjGetErrorStr2(h));
+  free(bgr);
+  return ok;
+}
+
+bool jpeg_cut(const void *jpeg, size_t len, int x, int y, int width, int height, int quality,
+              uint8_t **out, size_t *out_len, struct err *e) {
+  tjhandle h = tjInitDecompress();
+  if (!h)
+    return err_set(e, ERR_NOMEM, "JPEG: %s", tjGetErrorStr());
+  const bool ok = cut(h, jpeg, len, x, y, width, height, quality, out, out_len, e);
+  (void)tjDestroy(h); // releasing does not fail for a valid handle
+  return ok;
+}
+
 struct jpeg_decoder {
   tjhandle handle;
   uint8_t *wide; // planes of pictures with other colour sampling than 4:2:0

@@ -14,6 +14,16 @@
 BP_CHECK bool jpeg_encode_bgr(const uint8_t *bgr, int width, int height, int stride, int quality,
                               uint8_t **jpeg, size_t *len, struct err *e);
 
+#define JPEG_CUT_SIDE_MAX 2048 // pixels of a picture that is cut
+
+// The rectangle x, y, width, height of a small JPEG as a JPEG of its own. *out is malloc'ed for the
+// caller. ERR_ARG: not within the picture; ERR_FORMAT: not a JPEG; ERR_LIMIT: larger than
+// JPEG_CUT_SIDE_MAX; ERR_NOMEM.
+BP_CHECK bool jpeg_cut(const void *jpeg, size_t len, int x, int y, int width, int height,
+                       int quality, uint8_t **out, size_t *out_len, struct err *e);
+// Width and height of a JPEG. ERR_FORMAT, ERR_NOMEM.
+BP_CHECK bool jpeg_measure(const void *jpeg, size_t len, int *width, int *height, struct err *e);
+
 struct jpeg_decoder;
 BP_CHECK bool jpeg_decoder_new(struct jpeg_decoder **out, struct err *e);
 void jpeg_decoder_free(struct jpeg_decoder *d); // NULL is fine

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/api_store.h"
 
+#include "board/log.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +201,19 @@ bool api_store_correct(void *ctx, uint64_t visit, const char *plate, struct err 
                                .jpeg = jpeg,
                                .len = len};
   const bool ok = corrections_put(s->corrections, &c, e);
+  // Where nothing was read, the crop is of the car.
+  const struct golden_crop crop = {.visit = visit,
+                                   .plate = plate,
+                                   .type = v.type,
+                                   .by_person = true,
+                                   .wall_ms = v.opened_ms,
+                                   .evidence = jpeg,
+                                   .len = len};
+  struct err why;
+  if (ok && s->golden && v.text[0] && v.clock_trusted &&
+      !golden_offer(s->golden, &crop, NULL, &why)) {
+    log_warn("golden", "%s", why.text); // the correction itself is kept
+  }
   free(jpeg);
   return ok;
 }

@@ -7,6 +7,7 @@
 #include "firmware/card.h"
 #include "firmware/corrections.h"
 #include "firmware/evidence.h"
+#include "firmware/golden.h"
 
 #define API_STORE_OPEN 60   // cars at hand on the board at most
 #define API_STORE_RECENT 30 // and the newest visits of the history, open or not
@@ -15,6 +16,7 @@ struct api_store {
   struct store *reader;                                      // used only by api: store_open_reader
   struct evidence *evidence;                                 // NULL: none
   struct corrections *corrections;                           // NULL: none
+  struct golden *golden;                                     // NULL: none
   const struct bp_clock *clock;                              // when corrections were made
   void (*card_context)(void *ctx, struct card_context *out); // arrivals_card_context
   void *ctx;

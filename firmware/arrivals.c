@@ -154,6 +154,8 @@ static void write_row(struct arrivals *a, const struct arrival *in) {
     metric_add(a->metric.store_failed, 1);
     log_error("store", "visit %" PRIu64 " is not saved yet: %s", v.id, e.text);
   }
+  if (in->event.kind == VISIT_CLOSED && a->o.closed)
+    a->o.closed(a->o.ctx, &v, in->event.opinion);
   announce(a, &v); // durable, or the page says loudly that it is not
   log_way(a, in, v.rev, taken_ns);
 }

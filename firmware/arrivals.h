@@ -10,6 +10,7 @@
 #include "firmware/evidence.h"
 #include "firmware/lookup.h"
 #include "firmware/store.h"
+#include "firmware/store_visit.h"
 #include "net/policy_config.h"
 #include "vision/visit_event.h"
 
@@ -32,6 +33,9 @@ struct arrivals_options {
   const char *camera; // borrowed; written with each visit
   // A visit has a new revision: show it. `json` is its card. On the arrivals thread.
   void (*announce)(void *ctx, uint64_t rev, const char *json);
+  // A visit is over: its row as it was written, and what the second reader thought of its text. On
+  // the arrivals thread; NULL: nobody wants to know.
+  void (*closed)(void *ctx, const struct store_visit *v, enum opinion second);
   // Once a tick, on the arrivals thread: the place for what else must happen regularly.
   void (*tick)(void *ctx);
   void *ctx;

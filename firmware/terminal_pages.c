@@ -47,6 +47,7 @@ bool terminal_start_page(struct terminal *t, struct err *e) {
   t->pages = (struct api_store){.reader = t->reader,
                                 .evidence = t->evidence,
                                 .corrections = t->corrections,
+                                .golden = t->golden,
                                 .clock = t->clock,
                                 .card_context = tell_card_context,
                                 .ctx = t};

@@ -15,6 +15,7 @@
 #include "firmware/device_id.h"
 #include "firmware/device_socket.h"
 #include "firmware/evidence.h"
+#include "firmware/golden.h"
 #include "firmware/hardware.h"
 #include "firmware/newest.h"
 #include "firmware/settings.h"
@@ -39,6 +40,7 @@ struct terminal {
   struct store *store, *reader; // reader: for the pages
   struct evidence *evidence;
   struct corrections *corrections;
+  struct golden *golden;
   struct camera_feed *feed;
   struct arrivals *arrivals;
   struct analysis *analysis;
