@@ -90,7 +90,8 @@ static void the_plate_alone_is_kept_private_and_survives_a_restart(void **state)
   struct jpeg_decoder *d = NULL;
   struct frame *frame = NULL;
   assert_true(jpeg_decoder_new(&d, NULL) && jpeg_decode(d, data, len, &frame, NULL));
-  assert_true(frame->plane[0][5 * frame->stride[0] + 5] > 200); // nothing black is left
+  assert_non_null(frame);
+  assert_true(frame && frame->plane[0][5 * frame->stride[0] + 5] > 200); // nothing black is left
   frame_unref(frame);
   jpeg_decoder_free(d);
   free(data);
