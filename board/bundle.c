@@ -17,6 +17,7 @@
 #define BLOCK 4096u
 #define PER_BLOCK (BLOCK / BUNDLE_HASH)
 #define LEVELS_MAX 8
+#define TOLD_EVERY 512 // blocks: 2 MB
 #define SQUASHFS_MAGIC "hsqs"
 #define SQUASHFS_BYTES_USED 40 // offset in the superblock
 
@@ -197,7 +198,8 @@ static unsigned lay_levels(uint64_t data_blocks, uint64_t *blocks, uint64_t *at,
   return n;
 }
 
-static bool check(int fd, const struct bundle *b, uint8_t *tree, struct err *e) {
+static bool check(int fd, const struct bundle *b, uint8_t *tree,
+                  void (*told)(void *ctx, int percent), void *ctx, struct err *e) {
   uint64_t blocks[LEVELS_MAX], at[LEVELS_MAX], total = 0, data = b->payload / BLOCK;
   uint8_t block[BLOCK], root[BUNDLE_HASH];
   unsigned levels = lay_levels(data, blocks, at, &total);
@@ -205,6 +207,8 @@ static bool check(int fd, const struct bundle *b, uint8_t *tree, struct err *e) 
     return err_set(e, ERR_FORMAT, "the hash tree has %" PRIu64 " bytes, not %" PRIu64, b->tree,
                    total);
   for (uint64_t i = 0; i < data; i++) {
+    if (told && i % TOLD_EVERY == 0)
+      told(ctx, (int)(i * 100 / data));
     if (!read_at(fd, block, BLOCK, i * BLOCK))
       return err_errno(e, errno, "reading byte %" PRIu64, i * BLOCK);
     hash_block(b, block, tree + at[0] + i * BUNDLE_HASH);
@@ -226,14 +230,16 @@ static bool check(int fd, const struct bundle *b, uint8_t *tree, struct err *e) 
   return true;
 }
 
-bool bundle_check_body(const char *path, const struct bundle *b, struct err *e) {
+bool bundle_check_body(const char *path, const struct bundle *b,
+                       void (*told)(void *ctx, int percent), void *ctx, struct err *e) {
   if (sodium_init() < 0)
     return err_set(e, ERR_STATE, "libsodium did not start");
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     return err_errno(e, errno, "%s", path);
   uint8_t *tree = calloc(1, (size_t)b->tree);
-  bool ok = tree ? check(fd, b, tree, e) : err_set(e, ERR_NOMEM, "no memory for the hash tree");
+  bool ok = tree ? check(fd, b, tree, told, ctx, e)
+                 : err_set(e, ERR_NOMEM, "no memory for the hash tree");
   free(tree);
   (void)close(fd);
   return ok;

@@ -43,6 +43,8 @@ BP_CHECK enum bundle_shape bundle_open(const char *path, struct bundle *out, str
 // Reads the whole file and compares its hash tree and root with `b`. ERR_FORMAT: something differs;
 // the text names the place. Memory: the tree's size, at most 1/127 of the file. Source: kernel,
 // Documentation/admin-guide/device-mapper/verity.rst, hash type 1.
-BP_CHECK bool bundle_check_body(const char *path, const struct bundle *b, struct err *e);
+// `told` (may be NULL) is called now and then with how much of it is done, 0 to 100.
+BP_CHECK bool bundle_check_body(const char *path, const struct bundle *b,
+                                void (*told)(void *ctx, int percent), void *ctx, struct err *e);
 
 #endif

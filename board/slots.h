@@ -11,7 +11,9 @@ struct slots_ops {
   // why. ERR_IO: could not be asked.
   bool (*trusts)(void *ctx, const char *path, struct err *e);
   // Writes the spare slot and makes it the next one to start. What runs stays as it is.
-  bool (*install)(void *ctx, const char *path, struct err *e);
+  // `told` (may be NULL) is called with how much of it is done, 0 to 100, as the driver knows it.
+  bool (*install)(void *ctx, const char *path, void (*told)(void *to, int percent), void *to,
+                  struct err *e);
   // Restarts the board into the slot that is next. Returns when that is under way.
   bool (*restart)(void *ctx, struct err *e);
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,8 +14,32 @@
 
 extern char **environ;
 
+// "  40% Checking ..." is how rauc tells how far it is; each on a line of its own.
+struct telling {
+  void (*told)(void *to, int percent); // NULL: nobody listens
+  void *to;
+  char line[64];
+  size_t n;
+};
+
+static void hear(struct telling *t, char c) {
+  if (!t->told)
+    return;
+  if (c != '\n' && c != '\r') {
+    if (t->n + 1 < sizeof t->line)
+      t->line[t->n++] = c;
+    return;
+  }
+  t->line[t->n] = '\0';
+  t->n = 0;
+  char *end = NULL;
+  const long percent = strtol(t->line, &end, 10);
+  if (end != t->line && *end == '%' && percent >= 0 && percent <= 100)
+    t->told(t->to, (int)percent);
+}
+
 // Reads all a program says and keeps the end of it.
-static void read_tail(int fd, char *tail, size_t size) {
+static void read_tail(int fd, struct telling *t, char *tail, size_t size) {
   char piece[512];
   size_t have = 0;
   tail[0] = '\0';
@@ -25,6 +50,7 @@ static void read_tail(int fd, char *tail, size_t size) {
     if (n <= 0)
       return;
     for (ssize_t i = 0; i < n; i++) {
+      hear(t, piece[i]);
       if (have + 1 == size) {
         memmove(tail, tail + 1, --have);
       }
@@ -35,7 +61,8 @@ static void read_tail(int fd, char *tail, size_t size) {
 }
 
 // Runs a program to its end. *status: its exit status, 128 when a signal ended it.
-static bool run(const char *const *args, int *status, char *tail, size_t size, struct err *e) {
+static bool run(const char *const *args, struct telling *t, int *status, char *tail, size_t size,
+                struct err *e) {
   int ends[2];
   if (pipe(ends) != 0)
     return err_errno(e, errno, "pipe");
@@ -56,7 +83,7 @@ static bool run(const char *const *args, int *status, char *tail, size_t size, s
   }
   (void)close(ends[1]);
   if (failed == 0)
-    read_tail(ends[0], tail, size);
+    read_tail(ends[0], t, tail, size);
   (void)close(ends[0]);
   if (failed != 0)
     return err_errno(e, failed, "%s", args[0]);
@@ -79,19 +106,22 @@ static bool trusts(void *ctx, const char *path, struct err *e) {
     args[n++] = file;
   }
   args[n] = path;
-  if (!run(args, &status, tail, sizeof tail, e))
+  struct telling nobody = {0};
+  if (!run(args, &nobody, &status, tail, sizeof tail, e))
     return false;
   if (status == 127)
     return err_set(e, ERR_IO, "%s cannot be run", args[0]);
   return status == 0 || err_set(e, ERR_DENIED, "%s", tail);
 }
 
-static bool install(void *ctx, const char *path, struct err *e) {
+static bool install(void *ctx, const char *path, void (*told)(void *to, int percent), void *to,
+                    struct err *e) {
   const struct slots_rauc *s = ctx;
   char tail[TAIL_MAX];
   int status = 0;
   const char *const args[] = {s->program ? s->program : "rauc", "install", path, NULL};
-  if (!run(args, &status, tail, sizeof tail, e))
+  struct telling t = {.told = told, .to = to};
+  if (!run(args, &t, &status, tail, sizeof tail, e))
     return false;
   return status == 0 || err_set(e, ERR_IO, "%s", tail);
 }
@@ -102,7 +132,8 @@ static bool restart(void *ctx, struct err *e) {
   int status = 0;
   const char *const usual[] = {"systemctl", "--no-block", "reboot", NULL};
   const char *const other[] = {s->restart, NULL};
-  if (!run(s->restart ? other : usual, &status, tail, sizeof tail, e))
+  struct telling nobody = {0};
+  if (!run(s->restart ? other : usual, &nobody, &status, tail, sizeof tail, e))
     return false;
   return status == 0 || err_set(e, ERR_IO, "%s", tail);
 }

@@ -11,6 +11,7 @@
 static const struct http_route routes[] = {
     {HTTP_GET, "/", false, api_page_get},
     {HTTP_GET, "/aim", false, api_page_get},
+    {HTTP_GET, "/device", false, api_page_get},
     {HTTP_GET, "/assets/", true, api_page_get},
     {HTTP_GET, "/healthz", false, api_health_get},
     {HTTP_GET, "/metrics", false, api_metrics_get},
@@ -30,6 +31,11 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/v1/commission/cars/", true, api_commission_car_get},
     {HTTP_GET, "/api/v1/commission/sheets/", true, api_commission_sheets_get},
     {HTTP_POST, "/api/v1/commission/", true, api_commission_post},
+    {HTTP_GET, "/api/v1/device", false, api_device_get},
+    {HTTP_POST, "/api/v1/device/upload", false, api_device_begin},
+    {HTTP_PUT, "/api/v1/device/upload", false, api_device_piece},
+    {HTTP_DELETE, "/api/v1/device/upload", false, api_device_drop},
+    {HTTP_POST, "/api/v1/device/reset", false, api_device_reset},
 };
 
 bool api_sees_customers(enum auth_role role) {

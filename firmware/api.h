@@ -10,6 +10,7 @@
 #include "net/sse.h"
 
 struct commission;
+struct device_page;
 
 #define API_STATUS_MS 5000 // the status event comes at least so often: the page's "last contact"
 #define API_PAGE_DEFAULT 50
@@ -51,6 +52,7 @@ struct api_options {
   const char *shop_name;         // shown in the page's head; NULL or "": none
   uint64_t newest_rev;           // store_visit_rev at start
   struct commission *commission; // NULL: no commissioning page
+  struct device_page *device;    // NULL: no device page
 };
 
 struct api;

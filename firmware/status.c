@@ -2,9 +2,8 @@
 #include "firmware/status.h"
 
 #include "firmware/calendar.h"
-#include "firmware/update_report.h"
 
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,32 @@ struct view {
   char evidence_text[ERR_TEXT_MAX];
   bool clock_trusted;
   struct update_report update; // empty: none, or one that cannot be read
+  struct update_state updating;
+  int restart_s; // until the restart; -1: none is announced
+  char trouble[ERR_TEXT_MAX];
 };
+
+void status_trouble(const char *path, char out[ERR_TEXT_MAX]) {
+  out[0] = '\0';
+  FILE *f = path && path[0] ? fopen(path, "re") : NULL;
+  if (!f)
+    return;
+  if (!fgets(out, ERR_TEXT_MAX, f) || out[0] == '\n')
+    (void)snprintf(out, ERR_TEXT_MAX, "the data partition cannot be used");
+  out[strcspn(out, "\n")] = '\0';
+  (void)fclose(f); // only read
+}
+
+void status_updating(const char *path, const struct bp_clock *clock, struct update_state *out,
+                     int *restart_s) {
+  *restart_s = -1;
+  *out = (struct update_state){.percent = -1};
+  if (!path || !update_state_load(out, path, NULL))
+    return; // it is written again in a moment
+  const int64_t left = out->restart_mono_ms - clock_mono_ns(clock) / CLOCK_NS_PER_MS;
+  if (out->phase == UPDATE_RESTART)
+    *restart_s = left > 0 ? (int)((left + 999) / 1000) : 0;
+}
 
 static void look(const struct status_sources *s, struct view *v) {
   memset(v, 0, sizeof *v);
@@ -25,6 +49,8 @@ static void look(const struct status_sources *s, struct view *v) {
   v->clock_trusted = clock_trusted(s->clock, s->clock_need_sync);
   if (s->update_file && !update_report_load(&v->update, s->update_file, NULL))
     v->update = (struct update_report){0}; // whoever wrote it has logged it
+  status_updating(s->update_state, s->clock, &v->updating, &v->restart_s);
+  status_trouble(s->trouble_file, v->trouble);
 }
 
 static json_t *text_or_null(const char *text) {
@@ -45,11 +71,22 @@ static bool print(json_t *root, char **json, struct err *e) {
   return *json ? true : err_set(e, ERR_NOMEM, "no memory for the status");
 }
 
-static json_t *update_json(const struct update_report *r) {
+json_t *status_report_json(const struct update_report *r) {
+  char iso[ISO_TIME_MAX];
   if (!r->result[0])
     return json_null();
-  return json_pack("{s:s, s:s, s:s, s:b}", "result", r->result, "version", r->version, "what",
-                   r->what, "fine", update_report_fine(r));
+  if (r->time_s > 0)
+    iso_time(r->time_s * 1000, iso);
+  return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "result", r->result, "code", r->code,
+                   "version", r->version, "what", r->what, "fine", update_report_fine(r), "time",
+                   r->time_s > 0 ? json_string(iso) : json_null());
+}
+
+json_t *status_updating_json(const struct update_state *s, int restart_s) {
+  if (s->phase == UPDATE_IDLE)
+    return json_null();
+  return json_pack("{s:s, s:i, s:s, s:i}", "phase", update_phase_name(s->phase), "percent",
+                   s->percent, "version", s->version, "restart_s", restart_s);
 }
 
 bool status_json(const struct status_sources *s, char **json, struct err *e) {
@@ -59,7 +96,7 @@ bool status_json(const struct status_sources *s, char **json, struct err *e) {
   iso_time(clock_wall_ns(s->clock) / CLOCK_NS_PER_MS, now);
   json_t *root = json_pack(
       "{s:s, s:[{s:s, s:s, s:o, s:o}], s:{s:b, s:o, s:i, s:o}, s:{s:b, s:o}, s:b, s:s, s:{s:o, "
-      "s:o, s:s}, s:o}",
+      "s:o, s:s}, s:o, s:o, s:o}",
       "shop", s->shop, "cameras", "name", s->camera_name, "state",
       camera_state_name(v.camera.state), "last_frame", time_or_null(v.camera.last_frame_wall_ns),
       "error", text_or_null(v.camera.error), "store", "ok", v.store.condition == STORE_OK, "error",
@@ -67,7 +104,8 @@ bool status_json(const struct status_sources *s, char **json, struct err *e) {
       text_or_null(v.store.set_aside), "evidence", "ok", !v.evidence_bad, "error",
       text_or_null(v.evidence_bad ? v.evidence_text : ""), "clock_trusted", v.clock_trusted, "now",
       now, "device", "serial", text_or_null(s->serial), "model", text_or_null(s->model), "version",
-      BAYPLATE_VERSION, "update", update_json(&v.update));
+      BAYPLATE_VERSION, "update", status_report_json(&v.update), "updating",
+      status_updating_json(&v.updating, v.restart_s), "data_trouble", text_or_null(v.trouble));
   return print(root, json, e);
 }
 
@@ -103,5 +141,9 @@ uint64_t status_digest(const struct status_sources *s) {
   h = mix(h, &v.clock_trusted, sizeof v.clock_trusted);
   h = mix(h, v.update.result, strlen(v.update.result));
   h = mix(h, v.update.what, strlen(v.update.what));
+  h = mix(h, &v.updating.phase, sizeof v.updating.phase);
+  h = mix(h, &v.updating.percent, sizeof v.updating.percent);
+  h = mix(h, &v.updating.restart_mono_ms, sizeof v.updating.restart_mono_ms);
+  h = mix(h, v.trouble, strlen(v.trouble));
   return h;
 }

@@ -236,14 +236,17 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
                                       .feed = t->feed,
                                       .store = t->store,
                                       .update_file = t->config.update_file,
+                                      .update_state = t->config.update_state,
+                                      .trouble_file = t->config.trouble_file,
                                       .shop = t->config.shop.name,
                                       .serial = t->id.serial,
                                       .model = t->id.model};
   if (!start_arrivals(t, e))
     goto fail;
   t->status.arrivals = t->arrivals;
-  if (!start_hardware(t, e) || !terminal_start_commission(t, e) || !terminal_start_page(t, e) ||
-      !write_port(t, e) || !arrivals_start(t->arrivals, e))
+  if (!start_hardware(t, e) || !terminal_start_commission(t, e) ||
+      !terminal_start_device_page(t, e) || !terminal_start_page(t, e) || !write_port(t, e) ||
+      !arrivals_start(t->arrivals, e))
     goto fail;
   const struct analysis_options ao = {.config = &t->config,
                                       .clock = clock,
@@ -280,6 +283,7 @@ void terminal_free(struct terminal *t) {
   arrivals_free(t->arrivals);
   auth_free(t->auth);
   commission_free(t->commission);
+  device_page_free(t->device_page);
   hardware_free(t->hardware);
   settings_free(t->settings);
   camera_feed_free(t->feed);

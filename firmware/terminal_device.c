@@ -39,6 +39,20 @@ static bool device_snapshot(void *ctx, uint8_t **bytes, size_t *len, struct err 
   return newest_jpeg(((struct terminal *)ctx)->newest, SNAPSHOT_MS, bytes, len, e);
 }
 
+bool terminal_start_device_page(struct terminal *t, struct err *e) {
+  const struct device_page_options o = {.clock = t->clock,
+                                        .clock_need_sync = t->config.shop.clock_need_sync,
+                                        .id = &t->id,
+                                        .release_file = t->config.release_file,
+                                        .report_file = t->config.update_file,
+                                        .state_file = t->config.update_state,
+                                        .trouble_file = t->config.trouble_file,
+                                        .store_dir = t->config.store.dir,
+                                        .reserve_bytes = (uint64_t)t->config.store.reserve_mb
+                                                         << 20};
+  return device_page_new(&t->device_page, &o, e) || err_prefix(e, "device page");
+}
+
 bool terminal_start_socket(struct terminal *t, struct err *e) {
   static const struct device_socket_ops ops = {device_state, device_logs, device_snapshot};
   return t->config.service.socket[0] == '\0' ||

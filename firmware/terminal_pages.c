@@ -65,7 +65,8 @@ bool terminal_start_page(struct terminal *t, struct err *e) {
                           .tls_cert = t->config.http.tls_cert,
                           .tls_key = t->config.http.tls_key,
                           .shop_name = t->config.shop.name,
-                          .commission = t->commission};
+                          .commission = t->commission,
+                          .device = t->device_page};
   if (!store_visit_rev(t->store, &o.newest_rev, e))
     return false;
   if (!auth_new(&t->auth, &ao, e))

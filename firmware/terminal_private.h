@@ -13,6 +13,7 @@
 #include "firmware/commission.h"
 #include "firmware/corrections.h"
 #include "firmware/device_id.h"
+#include "firmware/device_page.h"
 #include "firmware/device_socket.h"
 #include "firmware/evidence.h"
 #include "firmware/golden.h"
@@ -32,6 +33,7 @@ struct terminal {
   struct config base; // as the file has it; guarded by base_lock
   struct settings *settings;
   struct commission *commission;
+  struct device_page *device_page;
   struct hardware *hardware;
   int64_t started_ns;
   bool told_no_frames; // main's thread
@@ -77,6 +79,7 @@ BP_CHECK bool terminal_start_commission(struct terminal *t, struct err *e);
 
 // Without a readable file of its identity the set-up asks for the code in the log.
 void terminal_identify(struct terminal *t);
+BP_CHECK bool terminal_start_device_page(struct terminal *t, struct err *e);
 BP_CHECK bool terminal_start_socket(struct terminal *t, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int on_key(void *ctx, const char *section, const char *key, const char *value) {
@@ -14,6 +15,10 @@ static int on_key(void *ctx, const char *section, const char *key, const char *v
     (void)snprintf(r->result, sizeof r->result, "%s", value);
   else if (strcmp(key, "version") == 0)
     (void)snprintf(r->version, sizeof r->version, "%s", value);
+  else if (strcmp(key, "code") == 0)
+    (void)snprintf(r->code, sizeof r->code, "%s", value);
+  else if (strcmp(key, "time") == 0)
+    r->time_s = strtoll(value, NULL, 10); // nonsense: 0, not known
   else if (strcmp(key, "what") == 0)
     (void)snprintf(r->what, sizeof r->what, "%s", value);
   return 1;

@@ -5,10 +5,14 @@
 
 #include "board/err.h"
 
+#include <stdint.h>
+
 struct update_report {
   char result[32]; // a word: "good", "fell-back", "wrong-key", ...; empty: there was no update
   char version[64];
+  char code[16]; // of a version that did not prove itself: "golden", "camera", ... (docs/device.md)
   char what[256]; // for people; longer ones are cut
+  int64_t time_s; // when, since 1970 UTC; 0: not known
 };
 
 // No file, or "": an empty report. ERR_FORMAT: not such a file.

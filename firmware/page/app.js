@@ -16,6 +16,7 @@ const OTHERS_MAX = 24;
 const cards = new Map();
 let status = null;
 let contact = 0; // performance.now() of the last event
+let told = 0; // and of the last status
 let end = null;
 let focused = null;
 let role = '';
@@ -133,6 +134,12 @@ function drawStatus() {
   for (const c of cameras) {
     if (c.state === 'offline') list.push(['camera', t('cameraBanner', { name: c.name ?? '', t: c.last_frame ? `${String(c.last_frame).slice(5, 10)} ${hhmmss(c.last_frame)}` : t('never') })]);
   }
+  if (status?.data_trouble) list.push(['store', t('dataBanner', { what: status.data_trouble })]);
+  if (status?.updating?.phase === 'restart') {
+    const left = Math.max(0, status.updating.restart_s - Math.floor((performance.now() - told) / 1000));
+    list.push(['warn', t('restartBanner', { n: Math.ceil(left / 5) * 5 })]); // not read out every second
+  }
+  if (status?.updating?.phase === 'prove') list.push(['warn', t('proveBanner')]);
   if (status?.update && status.update.fine === false) {
     list.push(['warn', t(status.update.result === 'fell-back' ? 'updateBackBanner' : 'updateBanner', { what: status.update.what ?? '' })]);
   }
@@ -182,6 +189,7 @@ async function begin() {
     status: (s) => {
       const first = !status;
       status = s;
+      told = performance.now();
       touch();
       if (first) draw(); // only now is the terminal's time known
     },
@@ -194,7 +202,7 @@ function show(s) {
   $('shop').textContent = s.shop ?? '';
   $('bar').hidden = $('board').hidden = false;
   role = s.person?.role ?? '';
-  $('b-aim').hidden = $('b-people').hidden = role !== 'manager' && role !== 'technician';
+  $('b-aim').hidden = $('b-device').hidden = $('b-people').hidden = role !== 'manager' && role !== 'technician';
   document.body.classList.add('in');
   apply();
   drawStatus();

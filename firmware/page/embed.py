@@ -18,7 +18,7 @@ rows = []
 for n, name in enumerate(sys.argv[2:]):
     path = pathlib.Path(name)
     data = path.read_bytes()
-    where = {"index.html": "/", "aim.html": "/aim"}.get(path.name, "/assets/" + path.name)
+    where = {"index.html": "/", "aim.html": "/aim", "device.html": "/device"}.get(path.name, "/assets/" + path.name)
     etag = hashlib.sha256(data).hexdigest()[:16]
     out.append(f"static const unsigned char file_{n}[] = {{")
     for i in range(0, len(data), 24):

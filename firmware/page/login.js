@@ -17,6 +17,18 @@ export async function logout() {
   await fetch('/api/v1/session', { method: 'DELETE', headers: { 'X-CSRF-Token': csrf } });
 }
 
+// Sends bytes, or nothing, with the session's token: {status, answer}; status 0: nobody answered.
+export async function send(method, path, body = null, type = null) {
+  const headers = { 'X-CSRF-Token': csrf };
+  if (type) headers['Content-Type'] = type;
+  try {
+    const r = await fetch(path, { method, headers, body });
+    return { status: r.status, answer: await r.json().catch(() => ({})) };
+  } catch {
+    return { status: 0, answer: {} };
+  }
+}
+
 // Sends JSON with the session's token: {session: the answer} or {error: in words}.
 export async function post(path, body) {
   try {

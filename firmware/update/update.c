@@ -27,6 +27,8 @@ static const struct {
                             "the bundle is for another board"},
     [UPDATE_TOO_OLD] = {"too-old", "版本低于本机允许的最低版本",
                         "it is older than this device takes"},
+    [UPDATE_KNOWN] = {"known", "本机已运行或已试过此版本",
+                      "this version runs already, or was tried here and failed"},
     [UPDATE_DISK_FULL] = {"disk-full", "存储空间不足，请先导出或清理",
                           "the disk is too full: make room first"},
     [UPDATE_CAR] = {"car-in-bay", "工位一直有车，稍后再装",
@@ -76,6 +78,20 @@ static bool room(const struct update_options *o, struct err *e) {
          err_set(e, ERR_FULL, "%s has %llu KB left", o->state_dir, (unsigned long long)left / 1024);
 }
 
+static void tell(const struct update_options *o, enum update_phase phase, int percent,
+                 unsigned left_ms) {
+  if (o->told)
+    o->told(o->ctx, phase, percent, left_ms);
+}
+
+static void checked(void *ctx, int percent) {
+  tell(ctx, UPDATE_CHECK, percent, 0);
+}
+
+static void written(void *ctx, int percent) {
+  tell(ctx, UPDATE_WRITE, percent, 0);
+}
+
 static enum update_result check(const struct update_options *o, const char *path, struct bundle *b,
                                 struct err *e) {
   enum update_result r = of_shape(bundle_open(path, b, e));
@@ -92,20 +108,33 @@ static enum update_result check(const struct update_options *o, const char *path
     (void)err_set(e, ERR_ARG, "%s, and %s is the oldest", b->version, o->minimum);
     return refuse(UPDATE_TOO_OLD, e);
   }
+  for (const char *const *v = o->known; v && *v; v++) {
+    if (strcmp(b->version, *v) == 0) {
+      (void)err_set(e, ERR_STATE, "version %s", b->version);
+      return refuse(UPDATE_KNOWN, e);
+    }
+  }
   if (!room(o, e))
     return refuse(UPDATE_DISK_FULL, e);
-  if (!bundle_check_body(path, b, e))
+  struct update_options copy = *o;
+  if (!bundle_check_body(path, b, checked, &copy, e))
     return refuse(e->code == ERR_FORMAT ? UPDATE_DAMAGED : UPDATE_FAILED, e);
   return UPDATE_FINE;
 }
 
-static bool bay_is_free(const struct update_options *o) {
-  unsigned waited = 0;
-  while (o->car && o->car(o->ctx)) {
-    if (waited >= o->patience_ms)
+static bool car(const struct update_options *o) {
+  return o->car && o->car(o->ctx);
+}
+
+// Waits for it; *waited grows up to patience_ms, then it is false.
+static bool bay_is_free(const struct update_options *o, unsigned *waited) {
+  for (bool first = true; car(o); first = false) {
+    if (*waited >= o->patience_ms)
       return false;
+    if (first)
+      tell(o, UPDATE_WAIT, -1, 0);
     o->rest(o->ctx, o->poll_ms);
-    waited += o->poll_ms;
+    *waited += o->poll_ms;
   }
   return true;
 }
@@ -113,17 +142,36 @@ static bool bay_is_free(const struct update_options *o) {
 enum update_result update_run(const struct update_options *o, const char *path, char *version,
                               struct err *e) {
   struct bundle b;
+  unsigned waited = 0;
   err_clear(e);
+  tell(o, UPDATE_CHECK, 0, 0);
   enum update_result r = check(o, path, &b, e);
   if (version)
     (void)snprintf(version, BUNDLE_TEXT_MAX, "%s", b.version);
   if (r != UPDATE_FINE || o->check_only)
     return r;
-  if (!bay_is_free(o)) {
+  if (!bay_is_free(o, &waited)) {
     (void)err_set(e, ERR_BUSY, "%u s were waited", o->patience_ms / 1000);
     return refuse(UPDATE_CAR, e);
   }
-  if (!o->slots->install(o->slots_ctx, path, e))
+  tell(o, UPDATE_WRITE, 0, 0);
+  struct update_options copy = *o;
+  if (!o->slots->install(o->slots_ctx, path, written, &copy, e))
     return refuse(UPDATE_FAILED, e);
   return UPDATE_INSTALLED;
+}
+
+bool update_restart(const struct update_options *o, struct err *e) {
+  unsigned waited = 0;
+  for (unsigned left = o->announce_ms; left > 0;) {
+    if (car(o) && waited < o->patience_ms) {
+      (void)bay_is_free(o, &waited); // one that stays for ever does not hold the update up for ever
+      left = o->announce_ms;
+    }
+    tell(o, UPDATE_RESTART, -1, left);
+    const unsigned step = left < o->poll_ms ? left : o->poll_ms;
+    o->rest(o->ctx, step);
+    left -= step;
+  }
+  return o->slots->restart(o->slots_ctx, e);
 }

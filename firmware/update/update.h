@@ -5,6 +5,7 @@
 #define BAYPLATE_FIRMWARE_UPDATE_UPDATE_H
 
 #include "board/slots.h"
+#include "firmware/update/update_state.h"
 
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ enum update_result {
   UPDATE_WRONG_BOARD, // for another board
   UPDATE_TOO_OLD,     // older than this device takes
   UPDATE_DISK_FULL,   // no room to note how it went
+  UPDATE_KNOWN,       // it runs already, or was tried before and failed; not worth a report
   UPDATE_CAR,         // a car stayed in the bay for as long as was waited
   UPDATE_FAILED       // installing failed; what runs is as it was
 };
@@ -27,16 +29,21 @@ enum update_result {
 struct update_options {
   const struct slots_ops *slots;
   void *slots_ctx;
-  const char *compatible; // of this board
-  const char *minimum;    // oldest version taken; "" for any
-  const char *state_dir;  // where how it went is noted: must have room
-  uint64_t reserve_bytes; // that must be free there
+  const char *compatible;   // of this board
+  const char *minimum;      // oldest version taken; "" for any
+  const char *const *known; // versions that are not taken again, ended by NULL; NULL: none
+  const char *state_dir;    // where how it went is noted: must have room
+  uint64_t reserve_bytes;   // that must be free there
   bool check_only;
   // Is a car in the bay? NULL: never. Asked every poll_ms, for at most patience_ms; `rest` waits.
   bool (*car)(void *ctx);
   void (*rest)(void *ctx, unsigned ms);
   void *ctx;
   unsigned poll_ms, patience_ms;
+  unsigned announce_ms; // how long before the restart it is told
+  // How far it is, for those who look on; NULL: nobody. left_ms: until the restart
+  // (UPDATE_RESTART).
+  void (*told)(void *ctx, enum update_phase phase, int percent, unsigned left_ms);
 };
 
 // A manifest with this "build" may be older than the minimum: whoever holds the signing key has
@@ -48,6 +55,10 @@ struct update_options {
 // what the manifest says.
 BP_CHECK enum update_result update_run(const struct update_options *o, const char *path,
                                        char *version, struct err *e);
+
+// Restarts into the new slot: waits until no car is in the bay (at most patience_ms), tells the
+// restart announce_ms before, and waits again when a car comes meanwhile.
+BP_CHECK bool update_restart(const struct update_options *o, struct err *e);
 
 // "wrong-key": for machines, the same for ever.
 const char *update_result_name(enum update_result r);

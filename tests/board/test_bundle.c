@@ -131,7 +131,7 @@ static void whole(void **state) {
   assert_string_equal(b.version, "1.2.3");
   assert_string_equal(b.build, "");
   assert_int_equal(b.payload, BLOCKS * BLOCK);
-  assert_true(bundle_check_body(path, &b, &e));
+  assert_true(bundle_check_body(path, &b, NULL, NULL, &e));
 }
 
 static void every_block_counts(void **state) {
@@ -143,7 +143,7 @@ static void every_block_counts(void **state) {
   for (size_t i = 100; i < BLOCKS + TREE_BLOCKS; i += 29) {
     file[i * BLOCK + BLOCK - 1] ^= 1;
     put();
-    assert_false(bundle_check_body(path, &b, &e));
+    assert_false(bundle_check_body(path, &b, NULL, NULL, &e));
     assert_int_equal(e.code, ERR_FORMAT);
     file[i * BLOCK + BLOCK - 1] ^= 1;
   }
@@ -155,7 +155,7 @@ static void other_contents_with_their_own_tree(void **state) {
   struct err e;
   assert_int_equal(bundle_open(path, &b, &e), BUNDLE_WHOLE);
   b.root[5] ^= 1; // as a manifest that signs something else
-  assert_false(bundle_check_body(path, &b, &e));
+  assert_false(bundle_check_body(path, &b, NULL, NULL, &e));
   assert_non_null(strstr(e.text, "not what was signed"));
 }
 

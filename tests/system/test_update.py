@@ -54,7 +54,7 @@ class World:
     def update(self, bundle, *more, state=None):
         self.asked.write_text("")
         done = call(UPDATE, "--json", "--release", self.release, "--state", state or self.state, "--rauc", self.rauc,
-                    "--conf", self.conf, "--busy", self.busy, *more, bundle, check=False)
+                    "--conf", self.conf, "--busy", self.busy, "--progress", self.folder / "progress", *more, bundle, check=False)
         assert done.stdout, done.stderr
         answer = json.loads(done.stdout)
         answer["status"] = done.returncode
@@ -62,7 +62,10 @@ class World:
         return answer
 
     def refused(self, bundle, word, **more):
-        answer = self.update(bundle, **more)
+        return self.refused_with(word, bundle, **more)
+
+    def refused_with(self, word, bundle, *options, **more):
+        answer = self.update(bundle, *options, **more)
         assert answer["result"] == word and answer["status"] == 1 and not answer["installed"], (word, answer)
         return answer
 
@@ -156,7 +159,7 @@ def car_in_the_bay_waits(w):
     w.busy.write_text("")
     w.asked.write_text("")
     running = subprocess.Popen([UPDATE, "--release", w.release, "--state", w.state, "--rauc", w.rauc, "--conf",
-                                w.conf, "--busy", w.busy, good], stdout=subprocess.PIPE, text=True)
+                                w.conf, "--busy", w.busy, "--progress", w.folder / "progress", good], stdout=subprocess.PIPE, text=True)
     try:
         running.wait(timeout=3)
         raise AssertionError("did not wait for the car")
@@ -167,7 +170,15 @@ def car_in_the_bay_waits(w):
     assert running.returncode == 0 and "install" in w.asked.read_text(), out
 
 
-CASES = [good_one_is_installed, unsigned, wrong_key, revoked_key, truncated, one_bit_anywhere, wrong_board,
+def one_that_runs_or_failed_here_is_left_alone(w):
+    good = w.bundle("good")
+    (w.state / "report.ini").write_text("[update]\nresult = fell-back\n")
+    answer = w.refused_with("known", good, "--not", "1.1.0", "--not", "1.2.0")
+    assert "1.2.0" in answer["text"] and "fell-back" in (w.state / "report.ini").read_text(), answer
+    assert w.update(good, "--not", "1.1.0")["installed"]
+
+
+CASES = [one_that_runs_or_failed_here_is_left_alone, good_one_is_installed, unsigned, wrong_key, revoked_key, truncated, one_bit_anywhere, wrong_board,
          too_old_and_the_way_back, disk_full, car_in_the_bay_waits]
 
 
