@@ -23,8 +23,10 @@ def lay_out(root):
     for name in ("bin", "sbin", "lib"):
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
-    for name in ("dev", "proc", "sys", "run", "tmp", "var", "data", "mnt", "boot"):
+    for name in ("dev", "proc", "sys", "run", "tmp", "var", "data", "mnt", "boot", "srv"):
         (root / name).mkdir()
+    # The data partition's configuration is mounted here; the package itself holds no file in it.
+    (root / "etc/bayplate").mkdir(parents=True)
 
 
 def alternatives(root):
