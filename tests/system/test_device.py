@@ -1,8 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The system image in QEMU: it starts, its page answers, it takes a signed update, keeps a version that proves itself and
-falls back from versions that do not. Needs build/image/qemu-arm64 of board/image/build; emulation is slow, so all cases share
-one board and go on where the one before stopped. Skipped where image or QEMU are missing."""
+falls back from versions that do not. Emulation is slow, so all cases share one board and go on where the one before stopped.
+
+usage: test_device.py [all | CASE...]
+  without a case: LEAN, what every change has to pass; with BAYPLATE_DEVICE=all or "all": ALL
+  BAYPLATE_IMAGE: folder of board/image/build (default build/image/qemu-arm64; the keys are beside it)
+exit status: 0 all right, 1 something failed, 77 skipped: image or QEMU are missing
+"""
 import gzip
 import os
 import pathlib
@@ -19,8 +24,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tools"), str(TOP / "board/image")]
 from qemu_guest import Guest, GuestError, missing  # noqa: E402
 
-IMAGE = TOP / "build/image/qemu-arm64"
-KEYS = TOP / "build/image/keys"
+IMAGE = pathlib.Path(os.environ.get("BAYPLATE_IMAGE", TOP / "build/image/qemu-arm64"))
+KEYS = IMAGE.parent / "keys"
 BOOT = float(os.environ.get("BAYPLATE_QEMU_PATIENCE", "240"))  # seconds for one start on a busy machine
 
 # What the initramfs of a version does after the root is mounted (init.sh, /test.sh).
@@ -33,6 +38,11 @@ bb chmod 755 /sysroot/mnt/bayplated
 bb mount --bind /sysroot/mnt/bayplated /sysroot/usr/bin/bayplated
 """
 PANIC = "echo c >/proc/sysrq-trigger\n"
+INIT_DIES = NEW + """printf '#!/bin/sh\\nexit 1\\n' >/sysroot/mnt/init
+bb chmod 755 /sysroot/mnt/init
+bb mount --bind /sysroot/mnt/init /sysroot/usr/lib/systemd/systemd
+"""
+VERSIONS = {"9.0": NEW, "9.1": BAD_APP, "9.2": PANIC, "9.3": INIT_DIES}
 
 
 def free_port():
@@ -102,103 +112,202 @@ class Board:
             time.sleep(1)
 
 
-def run(folder):
-    good, bad, panics = version(folder, "9.0", NEW), version(folder, "9.1", BAD_APP), version(folder, "9.2", PANIC)
-    board = Board(folder)
-    g = board.guest
-    # All three bundles on one more disk, each at a place of its own.
-    carried, places = folder / "bundles.img", {}
-    with carried.open("wb") as out:
-        for bundle in (good, bad, panics):
-            places[bundle] = out.tell()
-            out.write(bundle.read_bytes())
-            out.truncate(-(-out.tell() // (1 << 20)) << 20)
-            out.seek(0, 2)
-    g.arguments += ["-drive", f"if=none,id=more,format=raw,readonly=on,file={carried}", "-device",
-                    "virtio-blk-pci,drive=more,serial=more,addr=8"]
+class Run(Board):
+    """The cases in their order; each starts where the one before stopped."""
 
-    def done(text):
-        print(f"ok   {text} ({g.seconds():.0f} s)", flush=True)
+    def __init__(self, folder, names):
+        super().__init__(folder)
+        self.names = names
+        # All bundles on one more disk, each at a place of its own.
+        carried, self.places = folder / "bundles.img", {}
+        with carried.open("wb") as out:
+            for name, hook in VERSIONS.items():
+                if name not in names:
+                    continue
+                bundle = version(folder, name, hook)
+                self.places[name] = (out.tell() >> 20, bundle.stat().st_size)
+                out.write(bundle.read_bytes())
+                out.truncate(-(-out.tell() // (1 << 20)) << 20)
+                out.seek(0, 2)
+                shutil.rmtree(folder / name)
+                bundle.unlink()
+        self.guest.arguments += ["-drive", f"if=none,id=more,format=raw,readonly=on,file={carried}", "-device",
+                                 "virtio-blk-pci,drive=more,serial=more,addr=8"]
 
-    def install(bundle):
-        size = bundle.stat().st_size
+    def done(self, text):
+        load = os.getloadavg()[0]
+        print(f"ok   {text} ({self.guest.seconds():.0f} s after power-on, load {load:.1f})", flush=True)
+
+    def install(self, name):
+        place, size = self.places[name]
         at = time.monotonic()
-        board.sh(f"cd /data && dd if=/dev/vdc of=/data/test.raucb bs=1M skip={places[bundle] >> 20} "
-                 f"count={-(-size // (1 << 20))} 2>&1 && truncate -s {size} /data/test.raucb", timeout=300)
-        out = board.sh("bayplate-update --json /data/test.raucb; rm /data/test.raucb", timeout=400)
+        self.sh(f"cd /data && dd if=/dev/vdc of=/data/test.raucb bs=1M skip={place} "
+                f"count={-(-size // (1 << 20))} 2>&1 && truncate -s {size} /data/test.raucb", timeout=300)
+        out = self.sh("bayplate-update --json /data/test.raucb; rm /data/test.raucb", timeout=400)
         assert '"result":"installed"' in out, out
         print(f"     {size >> 20} MiB installed in {time.monotonic() - at:.0f} s with its copy", flush=True)
 
-    with g:
-        slot, line = board.slot()
+    def reboot(self):
+        self.sh("systemctl --no-block reboot")
+
+    def power(self):
+        """The plug is pulled and put in again."""
+        self.guest.cut()
+        self.guest.start()
+        self.at = 0
+
+    def shell(self):
+        self.guest.connect(BOOT)
+
+    def serial(self):
+        return self.guest.log.decode(errors="replace")
+
+    def first_start(self):
+        slot, line = self.slot()
         assert slot == "A" and "A 2 B 0" in line, line
-        assert "/assets/app.js" in board.get("/", BOOT)
-        done(f"first start: the page answers after {g.seconds():.0f} s")
-        g.connect(BOOT)
-        board.wait("cat /data/bayplate/update/good", "A ")
-        assert "BOOT_A_LEFT=3" in board.sh("fw_printenv")
-        who = board.sh("ps -o user= -C bayplated; systemctl show -P MemoryMax -P CapabilityBoundingSet -P WatchdogUSec bayplated")
+        assert "/assets/app.js" in self.get("/", BOOT)
+        self.done("first start: the page answers")
+        self.shell()
+        self.wait("cat /data/bayplate/update/good", "A ")
+        assert "BOOT_A_LEFT=3" in self.sh("fw_printenv")
+        who = self.sh("ps -o user= -C bayplated; systemctl show -P MemoryMax -P CapabilityBoundingSet -P WatchdogUSec bayplated")
         assert who.split()[0] == "bayplate" and "314572800" in who and "30s" in who, who
-        done("bayplated runs as its own user, bounded, watched; the slot is marked good")
-        # Everything that listens, and nothing else: DHCP's client, the page.
-        ports = sorted(set(re.findall(r"^(tcp|udp)\s+\S+\s+\S+\s+\S+\s+\S*?:(\d+)\s", board.sh("ss -H -lntu"), re.M)))
+        self.done("bayplated runs as its own user, bounded, watched; the slot is marked good")
+
+    def nothing_else_listens(self):
+        """DHCP's client and the page."""
+        ports = sorted(set(re.findall(r"^(tcp|udp)\s+\S+\s+\S+\s+\S+\s+\S*?:(\d+)\s", self.sh("ss -H -lntu"), re.M)))
         assert set(ports) <= {("tcp", "8080"), ("udp", "68"), ("udp", "546")} and ("tcp", "8080") in ports, ports
-        done(f"listening: {' '.join('/'.join(p) for p in ports)}")
-        assert "verity" in board.sh("dmsetup table root") and board.sh("mount | grep ' / '").startswith("/dev/dm-0 on / type squashfs (ro")
-        assert board.sh("find / -xdev -perm /6000 -type f") == ""
-        assert "2097152" not in board.sh("cat /sys/class/block/vda7/size")
-        assert int(board.sh("df -k /data | tail -1").split()[1]) > 1_400_000
-        done("root read-only under dm-verity, nothing set-uid, data grown to the disk")
+        self.done(f"listening: {' '.join('/'.join(p) for p in ports)}")
 
-        install(good)
-        board.sh("systemctl --no-block reboot")
-        slot, line = board.slot()
+    def root_is_checked(self):
+        assert "verity" in self.sh("dmsetup table root") and self.sh("mount | grep ' / '").startswith("/dev/dm-0 on / type squashfs (ro")
+        assert self.sh("find / -xdev -perm /6000 -type f") == ""
+        self.wait("cat /sys/class/block/vda7/size; df -k /data | tail -1 | awk '$2 > 1400000 {print \"grown\"}'", "grown")
+        failed = self.sh("systemctl --failed --no-legend --plain")
+        assert failed == "", failed
+        self.done("root read-only under dm-verity, nothing set-uid, data grown to the disk, no unit failed")
+
+    def environment_lost(self):
+        self.sh("dd if=/dev/urandom of=/dev/disk/by-partlabel/env bs=1k count=192 conv=notrunc 2>&1; sync")
+        self.power()
+        self.guest.expect("both copies of the environment are damaged", BOOT)
+        slot, line = self.slot()
+        assert slot == "A" and "A 2 B 3" in line, line
+        self.shell()
+        self.wait("fw_printenv BOOT_A_LEFT", "=3")
+        self.done("both copies of the environment destroyed: defaults, slot A, a new environment is written")
+
+    def update_proves_itself(self):
+        self.install("9.0")
+        self.reboot()
+        slot, line = self.slot()
         assert slot == "B", line
-        g.connect(BOOT)
-        board.wait("cat /data/bayplate/update/good", "B 9.0")
-        assert "BOOT_ORDER=B A" in board.sh("fw_printenv")
-        done("update to 9.0 in slot B proved itself")
+        self.shell()
+        self.wait("cat /data/bayplate/update/good", "B 9.0")
+        assert "BOOT_ORDER=B A" in self.sh("fw_printenv")
+        assert "login1" not in self.serial()[-20000:], self.guest.tail(3000)
+        self.done("update to 9.0 in slot B proved itself")
 
-        for bundle, name, why in ((panics, "9.2", "did not start"), (bad, "9.1", "dies again and again")):
-            install(bundle)
-            board.sh("systemctl --no-block reboot")
-            tries = []
-            while True:
-                slot, line = board.slot()
-                tries.append(slot)
-                if slot == "B":
-                    break
-                assert len(tries) <= 3, tries
-            assert tries == ["A", "A", "A", "B"], tries
-            g.connect(BOOT)
-            report = board.wait("cat /data/bayplate/update/report.ini", "fell-back")
-            assert name in report and why in report, report
-            board.wait("fw_printenv BOOT_ORDER", "BOOT_ORDER=B")
-            assert "version = 9.0" in report and "/assets/app.js" in board.get("/", BOOT)
-            done(f"{name} fell back to 9.0 after three tries: {why}")
+    def tries_used_up(self):
+        """Flaky power has used up all tries, and the older copy of the environment is damaged: the numbers are in one copy."""
+        self.sh("printf 'BOOT_A_LEFT 0\\nBOOT_B_LEFT 0\\n' >/tmp/none; fw_setenv -s /tmp/none; fw_setenv -s /tmp/none")
+        first, second = (self.sh(f"dd if=/dev/disk/by-partlabel/env bs=1 skip={at} count=1 2>/dev/null | od -An -tu1").strip()
+                         for at in (4, 0x10004))
+        older = 0 if (int(first) - int(second)) % 256 > 128 else 64
+        self.sh(f"dd if=/dev/urandom of=/dev/disk/by-partlabel/env bs=1k count=2 seek={older} conv=notrunc 2>&1; sync")
+        self.power()
+        self.guest.expect("all tries are used up, counting anew", BOOT)
+        slot, line = self.slot()
+        assert slot == "B" and "defaults" not in self.serial(), line
+        self.shell()
+        self.wait("cat /proc/cmdline", "rauc.slot=B")
+        self.wait("fw_printenv BOOT_B_LEFT", "=3")
+        self.done("one copy of the environment destroyed and all tries used up: the other copy holds, counted anew")
 
-        # Flaky power has used up all tries, and one copy of the environment is damaged.
-        board.sh("fw_setenv BOOT_A_LEFT 0; fw_setenv BOOT_B_LEFT 0; sync")
-        g.cut()
-    with g:
-        board.at = 0
-        g.expect("all tries are used up, counting anew", BOOT)
-        slot, line = board.slot()
+    def changed_block_and_full_data(self):
+        """One changed byte in the root of slot A, which is to run; and /data is full."""
+        self.sh("printf '#' | dd of=/dev/disk/by-partlabel/rootA bs=1 count=1 conv=notrunc 2>&1; fw_setenv BOOT_ORDER 'A B'; "
+                "fw_setenv BOOT_A_LEFT 1; dd if=/dev/zero of=/data/fill bs=1M 2>&1; sync", timeout=300)
+        self.power()
+        slot, line = self.slot()
+        assert slot == "A", line
+        slot, line = self.slot()
         assert slot == "B", line
-        g.connect(BOOT)
-        board.wait("cat /proc/cmdline", "rauc.slot=B")
-        board.wait("fw_printenv BOOT_B_LEFT", "=3")
-        done("all tries used up: counted anew, the board starts")
-        board.sh("dd if=/dev/urandom of=/dev/disk/by-partlabel/env bs=1k count=2 conv=notrunc; sync")
-        g.cut()
-    with g:
-        board.at = 0
-        slot, line = board.slot()
-        assert slot == "B" and "defaults" not in g.log.decode(errors="replace"), g.tail()
-        done("one copy of the environment destroyed: the other holds")
+        assert "corrupted" in self.serial(), self.guest.tail(3000)
+        self.done("a changed block in slot A: dm-verity restarts the board, slot B runs")
+        assert "/assets/app.js" in self.get("/", BOOT)
+        self.shell()
+        assert " 100% " in self.sh("df /data | tail -1")
+        self.wait("systemctl is-active bayplated", "active")
+        self.sh("rm /data/fill; fw_setenv BOOT_ORDER 'B A'; sync")
+        self.done("with a full data partition the page answers")
+
+    def init_dies(self):
+        self.install("9.3")
+        self.sh("fw_setenv BOOT_A_LEFT 1")
+        self.reboot()
+        slot, line = self.slot()
+        assert slot == "A", line
+        slot, line = self.slot()
+        assert slot == "B" and "Attempted to kill init" in self.serial(), line
+        self.shell()
+        report = self.wait("cat /data/bayplate/update/report.ini", "fell-back")
+        assert "9.3: it did not start" in report, report
+        self.done("an init that dies: a panic, a restart, the old slot")
+
+    def falls_back(self, name, why):
+        self.install(name)
+        self.reboot()
+        tries = []
+        while tries[-1:] != ["B"]:
+            slot, line = self.slot()
+            tries.append(slot)
+            assert len(tries) <= 4, tries
+        assert tries == ["A", "A", "A", "B"], tries
+        self.shell()
+        report = self.wait("cat /data/bayplate/update/report.ini", f"{name}: ")
+        assert "fell-back" in report and why in report and "version = 9.0" in report, report
+        self.wait("fw_printenv BOOT_ORDER", "BOOT_ORDER=B")
+        assert "/assets/app.js" in self.get("/", BOOT)
+        self.done(f"{name} fell back to 9.0 after three tries: {why}")
+
+    def panics(self):
+        self.falls_back("9.2", "did not start")
+
+    def terminal_dies(self):
+        self.falls_back("9.1", "dies again and again")
+
+    def data_lost(self):
+        self.sh("dd if=/dev/urandom of=/dev/disk/by-partlabel/data bs=1M count=64 conv=notrunc 2>&1; sync", timeout=200)
+        self.power()
+        slot, line = self.slot()
+        assert slot == "B", line
+        assert "/assets/app.js" in self.get("/", BOOT)
+        self.shell()
+        assert "cannot be mounted" in self.sh("cat /run/bayplate-boot/data-trouble")
+        assert " tmpfs " in self.sh("mount | grep ' /data '")
+        self.done("a data partition that does not mount: the terminal runs in memory and says so")
+
+
+LEAN = ["first_start", "nothing_else_listens", "root_is_checked", "update_proves_itself", "panics"]
+ALL = ["first_start", "nothing_else_listens", "root_is_checked", "environment_lost", "update_proves_itself", "tries_used_up",
+       "changed_block_and_full_data", "init_dies", "panics", "terminal_dies", "data_lost"]
+
+
+def run(folder, cases):
+    wants = {"9.0": "update_proves_itself", "9.1": "terminal_dies", "9.2": "panics", "9.3": "init_dies"}
+    board = Run(folder, [name for name, case in wants.items() if case in cases])
+    with board.guest:
+        for case in cases:
+            getattr(board, case)()
+    print(f"{len(cases)} of {len(ALL)} cases")
 
 
 def main():
+    cases = sys.argv[1:] or (ALL if os.environ.get("BAYPLATE_DEVICE") == "all" else LEAN)
+    if cases == ["all"]:
+        cases = ALL
     lost = missing()
     if not (IMAGE / "work/initramfs").exists() or not (IMAGE / "image.ini").exists():
         lost.append(f"{IMAGE} (board/image/build qemu-arm64)")
@@ -207,7 +316,7 @@ def main():
         return 77
     with tempfile.TemporaryDirectory(prefix="bayplate-device-", dir=TOP / "build") as folder:
         try:
-            run(pathlib.Path(folder))
+            run(pathlib.Path(folder), cases)
         except (GuestError, AssertionError) as error:
             import traceback
             traceback.print_exc()
