@@ -68,9 +68,10 @@ def ext4(out, megabytes, label, epoch):
     with out.open("wb") as f:
         f.truncate(megabytes * MIB)
     mark = str(uuid.uuid5(NAMES, label))
+    # Blocks and inodes as for the card that it will grow to, not as for the size of the image.
     # The journal is small so that an empty partition stays so; it is enough for what the terminal writes.
     run(["mkfs.ext4", "-q", "-F", "-L", label, "-U", mark, "-E", f"hash_seed={mark},lazy_itable_init=0,root_owner=0:0",
-         "-O", "metadata_csum,^has_journal", "-m", "1", out], "mkfs.ext4",
+         "-O", "metadata_csum,^has_journal", "-m", "1", "-b", "4096", "-i", "16384", out], "mkfs.ext4",
         env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "E2FSPROGS_FAKE_TIME": str(epoch)})
     run(["tune2fs", "-O", "has_journal", "-J", "size=4", out], "tune2fs",
         env={**os.environ, "E2FSPROGS_FAKE_TIME": str(epoch)})

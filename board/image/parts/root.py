@@ -98,15 +98,14 @@ def overlay(root, folder, values):
 
 
 def enable(root, units):
-    """'unit' or 'unit target': what `systemctl enable` would link. '-unit' masks it."""
+    """'unit' or 'unit target': what `systemctl enable` would link. '-unit' goes, with what wants it."""
     base = root / "etc/systemd/system"
+    shipped = root / "usr/lib/systemd/system"
     for line in units:
         words = line.split()
         if words[0].startswith("-"):
-            path = base / words[0][1:]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            path.symlink_to("/dev/null")
+            for path in [shipped / words[0][1:], *shipped.glob(f"*/{words[0][1:]}")]:
+                path.unlink(missing_ok=True)
             continue
         wants = base / f"{words[1] if len(words) > 1 else 'multi-user.target'}.wants"
         wants.mkdir(parents=True, exist_ok=True)
@@ -126,6 +125,19 @@ def slim(root):
                 path.unlink()
     for name in ("var/lib", "var/log", "var/cache"):
         (root / name).mkdir(parents=True, exist_ok=True)
+
+
+def slim_systemd(root):
+    """Each of systemd's generators is a program that runs before the first unit, and each of udev's rules is asked for each
+    device: what this device has no use for goes."""
+    shutil.rmtree(root / "usr/lib/systemd/system-generators")
+    keep = {"50-firmware.rules", "50-udev-default.rules", "60-block.rules", "60-persistent-storage.rules",
+            "60-persistent-v4l.rules", "60-serial.rules", "75-net-description.rules", "80-drivers.rules",
+            "80-net-setup-link.rules", "99-systemd.rules"}
+    for path in (root / "usr/lib/udev/rules.d").iterdir():
+        if path.name not in keep and "bayplate" not in path.name and "test" not in path.name:
+            path.unlink()
+    (root / "etc/systemd/system/default.target").symlink_to("/usr/lib/systemd/system/multi-user.target")
 
 
 def no_setuid(root):
