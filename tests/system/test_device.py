@@ -214,7 +214,7 @@ class Run(Board):
 
     def tries_used_up(self):
         """Flaky power has used up all tries, and the older copy of the environment is damaged: the numbers are in one copy."""
-        self.sh("printf 'BOOT_A_LEFT 0\\nBOOT_B_LEFT 0\\n' >/tmp/none; fw_setenv -s /tmp/none; fw_setenv -s /tmp/none")
+        self.sh("printf 'BOOT_A_LEFT=0\\nBOOT_B_LEFT=0\\n' >/tmp/none; fw_setenv -s /tmp/none; fw_setenv -s /tmp/none")
         first, second = (self.sh(f"dd if=/dev/disk/by-partlabel/env bs=1 skip={at} count=1 2>/dev/null | od -An -tu1").strip()
                          for at in (4, 0x10004))
         older = 0 if (int(first) - int(second)) % 256 > 128 else 64

@@ -154,7 +154,7 @@ def what_is_missing_is_named(b):
         b.run("verdict")
         r = b.report()
         assert r["result"] == "failed" and r["code"] == code, (code, r)
-        assert "--no-block reboot" in b.asked.read_text()
+        assert "start reboot.target" in b.asked.read_text()
         mend()
         b.slot("A", "1.0")
         b.run("verdict")
