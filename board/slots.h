@@ -19,8 +19,8 @@ struct slots_ops {
 };
 
 // RAUC's program. `program` NULL: "rauc" of the search path; `conf` NULL: /etc/rauc/system.conf,
-// whose keyring says which signatures are accepted. `restart` NULL: what systemctl reboot does. All must
-// outlive the calls.
+// whose keyring says which signatures are accepted. `restart` NULL: what systemctl reboot does. All
+// must outlive the calls.
 struct slots_rauc {
   const char *program, *conf;
   const char *restart;

@@ -130,7 +130,8 @@ static bool restart(void *ctx, struct err *e) {
   const struct slots_rauc *s = ctx;
   char tail[TAIL_MAX];
   int status = 0;
-  const char *const usual[] = {"systemctl", "--no-block", "--job-mode=replace-irreversibly", "start", "reboot.target", NULL};
+  const char *const usual[] = {"systemctl", "--no-block",    "--job-mode=replace-irreversibly",
+                               "start",     "reboot.target", NULL};
   const char *const other[] = {s->restart, NULL};
   struct telling nobody = {0};
   if (!run(s->restart ? other : usual, &nobody, &status, tail, sizeof tail, e))

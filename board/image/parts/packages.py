@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 
-from parts.tell import Trouble, run
+from parts.tell import Trouble, Unreachable, run
 
 
 def read_list(path):
@@ -39,6 +39,10 @@ class Apt:
             "Dir::Etc::preferencesparts": "-", "Dir::Cache": folder / "cache", "Dir::Cache::archives": self.debs,
             "pkgCacheGen::Essential": "none",
         }
+        for line in run(["apt-config", "dump"], "apt-config").splitlines():
+            match = re.fullmatch(r'(Acquire::https?::Proxy\S*) "(.+)";', line)
+            if match:  # the way out of this machine is the machine's own
+                options[match[1]] = match[2]
         self.options = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
     @staticmethod
@@ -61,11 +65,17 @@ class Apt:
         keys = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
         return [f"deb {keys} {uri} {suite} main non-free-firmware\n" for uri, suite in dict.fromkeys(lines)]
 
+    def _load(self, command, *words):
+        try:
+            run(["apt-get", command, "-q", *self.options, *words], f"apt-get {command}")
+        except Trouble as trouble:
+            raise Unreachable(f"{trouble}: no Debian packages for the image") from trouble
+
     def fetch(self, wanted):
         """Downloads `wanted` and all they depend on; the names of the archives, sorted. Nothing is loaded twice."""
         if not list((self.folder / "state/lists").glob("*Packages*")):
-            run(["apt-get", "update", "-q", *self.options], "apt-get update")
-        run(["apt-get", "install", "-y", "-d", "-q", *self.options, *wanted], "apt-get install --download-only")
+            self._load("update")
+        self._load("install", "-y", "-d", *wanted)
         listed = run(["apt-get", "install", "-y", "-s", "-q", *self.options, *wanted], "apt-get install -s")
         names = {}
         for match in re.finditer(r"^Inst (\S+) \((\S+)", listed, re.M):

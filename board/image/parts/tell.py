@@ -11,6 +11,10 @@ class Trouble(Exception):
     """Ends the build with one line that says what to do."""
 
 
+class Unreachable(Trouble):
+    """Packages could not be fetched: nothing is wrong here, and the same command may do later."""
+
+
 def step(text):
     print(f"== {text} ({time.monotonic() - START:.0f}s)", flush=True)
 
