@@ -168,5 +168,6 @@ int main(int argc, char **argv) {
   device.socket = o.device;
   device.claim_file = o.claim_file;
   device.recovery = o.recovery;
+  device.reset = o.reset;
   return serve(&o, wire, &config, &device, &signals);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/port/port_ops.h"
 
+#include "board/file.h"
 #include "board/log.h"
 #include "firmware/device_id.h"
 #include "firmware/port/port_device.h"
@@ -127,7 +128,7 @@ static void ops_close(void *ctx, void *handle) {
 static int tell(bool ok, const struct err *e) {
   if (ok)
     return SERVICE_OK;
-  log_error("port", "upload: %s", e->text);
+  log_error("port", "%s", e->text);
   return result_of(e);
 }
 
@@ -186,6 +187,15 @@ static bool ops_claim(void *ctx, const char *code, size_t n) {
   return same && want_n >= PORT_CLAIM_MIN && got_n == want_n;
 }
 
+// For the image's bayplate-factory-reset.path.
+static int ops_reset(void *ctx) {
+  const struct port_device *d = ctx;
+  struct err e;
+  if (!d->reset[0])
+    return SERVICE_NOT_FOUND;
+  return tell(file_put(d->reset, "port\n", 5, &e), &e);
+}
+
 static void ops_log(void *ctx, enum service_log_level level, const char *text) {
   (void)ctx;
   static const enum log_level levels[] = {
@@ -208,6 +218,7 @@ const struct service_ops *port_ops(void) {
       .upload_commit = ops_commit,
       .upload_abort = ops_abort,
       .upload_state = ops_state,
+      .reset = ops_reset,
       .claim_matches = ops_claim,
       .log = ops_log,
   };

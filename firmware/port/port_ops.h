@@ -15,6 +15,7 @@ struct port_device {
   const char *claim_file; // read at each try, so that a new code counts at once; "" for none
   const char *claim_hash; // of a flashed board (firmware/device_id.h), "" for none
   const char *recovery;   // folder, "" for none
+  const char *reset;      // file that is the wish for factory state, "" for none
   struct port_spool *spool;
 };
 

@@ -32,6 +32,9 @@ void port_options_usage(FILE *to) {
       "  --spool-mb N       the largest upload (512)   --reserve-mb N  disk left free (64)\n"
       "  --device SOCKET    bayplated's [service] socket, for state, logs and pictures\n"
       "  --recovery DIR     files that TFTP gives\n"
+      "  --reset FILE       made when somebody with the claim code wants factory state; without "
+      "it\n"
+      "                     nobody can\n"
       "For tests: --wire-fd N (frames on an inherited descriptor), --faults "
       "LOST,DOUBLED,SWAPPED,SEED\n"
       "(in 100 frames), --clock-speed N (lwIP's clock, 1 to 100).\n"
@@ -85,7 +88,8 @@ enum {
   O_SPOOL_MB,
   O_RESERVE_MB,
   O_SPEED,
-  O_FAULTS
+  O_FAULTS,
+  O_RESET
 };
 
 static bool take(struct port_options *o, int option, const char *value) {
@@ -121,6 +125,9 @@ static bool take(struct port_options *o, int option, const char *value) {
   case O_RECOVERY:
     o->recovery = value;
     return true;
+  case O_RESET:
+    o->reset = value;
+    return true;
   case O_SPOOL_MB:
     return parse_number(value, 1, 1 << 20, &o->spool_mb);
   case O_RESERVE_MB:
@@ -148,6 +155,7 @@ bool port_options_parse(struct port_options *o, int argc, char **argv) {
                              .slot = "",
                              .device = "",
                              .recovery = "",
+                             .reset = "",
                              .spool_mb = 512,
                              .reserve_mb = 64,
                              .speed = 1};
@@ -162,6 +170,7 @@ bool port_options_parse(struct port_options *o, int argc, char **argv) {
                                         {"device-ini", required_argument, NULL, O_DEVICE_INI},
                                         {"spool", required_argument, NULL, O_SPOOL},
                                         {"recovery", required_argument, NULL, O_RECOVERY},
+                                        {"reset", required_argument, NULL, O_RESET},
                                         {"spool-mb", required_argument, NULL, O_SPOOL_MB},
                                         {"reserve-mb", required_argument, NULL, O_RESERVE_MB},
                                         {"clock-speed", required_argument, NULL, O_SPEED},

@@ -204,6 +204,27 @@ static void snapshot(struct service_worker *w) {
   source(w, SERVICE_SNAPSHOT, "image/jpeg");
 }
 
+// POST /v1/reset?serial=: the claim code alone is sent with everything; naming the device says that
+// it is meant.
+static void reset(struct service_worker *w) {
+  const struct service_config *c = w->http->config;
+  struct service_span serial = service_query(&w->head, "serial");
+  if (serial.n != strlen(c->serial) || memcmp(serial.at, c->serial, serial.n) != 0) {
+    service_refuse(w, 400, "everything would be erased: say which device is meant, ?serial=");
+    return;
+  }
+  int rc = c->ops->reset(c->ctx);
+  if (rc == SERVICE_OK) {
+    static const char done[] = "{\"resetting\":true}\n";
+    c->ops->log(c->ctx, SERVICE_LOG_WARN, "reset to factory state was asked for");
+    service_reply(w, 202, "application/json", NULL, done, sizeof done - 1);
+  } else {
+    service_refuse(w, rc == SERVICE_NOT_FOUND ? 404 : 500,
+                   rc == SERVICE_NOT_FOUND ? "this device cannot be reset from here"
+                                           : "the wish could not be noted");
+  }
+}
+
 static const struct route {
   const char *method, *path;
   bool open; // no claim code needed: what mDNS tells everybody anyway
@@ -217,6 +238,7 @@ static const struct route {
     {"GET", "/v1/upload", false, service_upload_get},
     {"PUT", "/v1/upload", false, service_upload_put},
     {"DELETE", "/v1/upload", false, service_upload_delete},
+    {"POST", "/v1/reset", false, reset},
 };
 
 static bool is(struct service_span s, const char *word) {

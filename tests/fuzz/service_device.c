@@ -106,6 +106,11 @@ static void dev_log(void *ctx, enum service_log_level level, const char *text) {
   must(strlen(text) < 200);
 }
 
+static int dev_reset(void *ctx) {
+  (void)ctx;
+  return SERVICE_OK;
+}
+
 const struct service_ops *service_device_ops(void) {
   static const struct service_ops ops = {.open = dev_open,
                                          .read = dev_read,
@@ -116,6 +121,7 @@ const struct service_ops *service_device_ops(void) {
                                          .upload_commit = dev_commit,
                                          .upload_abort = dev_abort,
                                          .upload_state = dev_state,
+                                         .reset = dev_reset,
                                          .claim_matches = dev_claim,
                                          .log = dev_log};
   return &ops;

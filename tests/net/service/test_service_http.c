@@ -23,6 +23,7 @@ struct device {
   const char *right;
   int begin_result, write_result, open_result;
   int paused, committed, aborted, opened;
+  int resets, reset_result;
   const char *content;
   size_t at;
   char logged[128];
@@ -110,6 +111,12 @@ static void dev_state(void *ctx, struct service_upload *out) {
   *out = ((struct device *)ctx)->upload;
 }
 
+static int dev_reset(void *ctx) {
+  struct device *d = ctx;
+  d->resets++;
+  return d->reset_result;
+}
+
 static bool dev_claim(void *ctx, const char *code, size_t n) {
   (void)ctx;
   return n == 5 && memcmp(code, "right", 5) == 0;
@@ -129,6 +136,7 @@ static const struct service_ops ops = {.open = dev_open,
                                        .upload_commit = dev_commit,
                                        .upload_abort = dev_abort,
                                        .upload_state = dev_state,
+                                       .reset = dev_reset,
                                        .claim_matches = dev_claim,
                                        .log = dev_log};
 
@@ -375,12 +383,37 @@ static void an_older_upload_gives_way(void **state) {
   assert_int_equal(w->d.upload.have, 4);
 }
 
+// The code and the device's name, both; a GET, another name or no code do nothing.
+static void factory_state_has_to_be_meant(void **state) {
+  struct world *w = *state;
+  static const struct {
+    const char *request;
+    int status;
+  } refused[] = {{"POST /v1/reset?serial=BP-1 HTTP/1.1\r\n\r\n", 401},
+                 {"POST /v1/reset HTTP/1.1\r\n" CODE "\r\n", 400},
+                 {"POST /v1/reset?serial=BP-10 HTTP/1.1\r\n" CODE "\r\n", 400},
+                 {"POST /v1/reset?serial= HTTP/1.1\r\n" CODE "\r\n", 400},
+                 {"GET /v1/reset?serial=BP-1 HTTP/1.1\r\n" CODE "\r\n", 405}};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    assert_int_equal(talk(w, refused[i].request), refused[i].status);
+    assert_int_equal(w->d.resets, 0);
+  }
+  w->d.reset_result = SERVICE_NOT_FOUND;
+  assert_int_equal(talk(w, "POST /v1/reset?serial=BP-1 HTTP/1.1\r\n" CODE "\r\n"), 404);
+  w->d.reset_result = SERVICE_IO;
+  assert_int_equal(talk(w, "POST /v1/reset?serial=BP-1 HTTP/1.1\r\n" CODE "\r\n"), 500);
+  w->d.reset_result = SERVICE_OK;
+  assert_int_equal(talk(w, "POST /v1/reset?serial=BP-1 HTTP/1.1\r\n" CODE "\r\n"), 202);
+  assert_int_equal(w->d.resets, 3);
+  assert_true(hears(w, "\"resetting\":true"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
   sys_init();
   const struct CMUnitTest tests[] = {
-      TEST(everybody_may_ask_who_it_is),
+      TEST(factory_state_has_to_be_meant), TEST(everybody_may_ask_who_it_is),
       TEST(the_rest_needs_the_claim_code),
       TEST(a_wrong_code_makes_even_the_right_one_wait),
       TEST(sources_are_passed_through),
