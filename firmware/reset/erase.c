@@ -119,8 +119,7 @@ static bool pass(const struct disk *d, uint8_t *piece, const uint8_t *zeros, boo
     const size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
     if (!read_at(d, at, piece, n, e))
       return false;
-    if (!is_zero(piece, n) &&
-        (!write || !write_at(d, at, zeros, n, e)))
+    if (!is_zero(piece, n) && (!write || !write_at(d, at, zeros, n, e)))
       return write ? false
                    : err_set(e, ERR_IO, "at %" PRIu64 " the device gives back what was erased", at);
     at += n;
@@ -160,8 +159,8 @@ bool erase_all(const char *path, void (*told)(void *ctx, int percent), void *ctx
   if (!open_disk(&d, path, O_RDWR, e))
     return false;
   uint8_t *piece = malloc(PIECE), *zeros = calloc(1, PIECE);
-  const bool ok = piece && zeros ? erase(&d, piece, zeros, told, ctx, e)
-                                 : err_set(e, ERR_NOMEM, "no memory");
+  const bool ok =
+      piece && zeros ? erase(&d, piece, zeros, told, ctx, e) : err_set(e, ERR_NOMEM, "no memory");
   free(piece);
   free(zeros);
   return close_disk(&d, true, ok, path, e);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Erases the data partition so that nothing of it is left, whenever the power goes. Works on a block
-// device or a file of the same content.
+// Erases the data partition so that nothing of it is left, whenever the power goes. Works on a
+// block device or a file of the same content.
 //
 // A wish is 512 bytes at the partition's very beginning, which neither ext4 nor the heap of a LUKS
 // header needs once it is open: so it can be written while the partition is in use. The next start

@@ -72,8 +72,8 @@ struct service_ops {
   void (*upload_abort)(void *ctx); // throws it away
   void (*upload_state)(void *ctx, struct service_upload *out);
 
-  // Everything on the device but who it is is to be erased, and the device restarted: by itself, in a
-  // moment. SERVICE_OK, SERVICE_NOT_FOUND (this one cannot), SERVICE_IO.
+  // Everything on the device but who it is is to be erased, and the device restarted: by itself, in
+  // a moment. SERVICE_OK, SERVICE_NOT_FOUND (this one cannot), SERVICE_IO.
   int (*reset)(void *ctx);
 
   // Is `code` (n bytes) the claim code of this device's label? Must take the same time whatever

@@ -413,7 +413,8 @@ static void factory_state_has_to_be_meant(void **state) {
 int main(void) {
   sys_init();
   const struct CMUnitTest tests[] = {
-      TEST(factory_state_has_to_be_meant), TEST(everybody_may_ask_who_it_is),
+      TEST(factory_state_has_to_be_meant),
+      TEST(everybody_may_ask_who_it_is),
       TEST(the_rest_needs_the_claim_code),
       TEST(a_wrong_code_makes_even_the_right_one_wait),
       TEST(sources_are_passed_through),
