@@ -190,6 +190,7 @@ class Run(Board):
         self.wait("cat /sys/class/block/vda7/size; df -k /data | tail -1 | awk '$2 > 1400000 {print \"grown\"}'", "grown")
         failed = self.sh("systemctl --failed --no-legend --plain")
         assert failed == "", failed
+        assert "ordering cycle" not in self.sh("journalctl -b --no-pager")
         self.done("root read-only under dm-verity, nothing set-uid, data grown to the disk, no unit failed")
 
     def environment_lost(self):

@@ -27,7 +27,7 @@ done
 # The partition by its name in the GPT: device names depend on what else is plugged in.
 find_partition() {
   for event in /sys/class/block/*/uevent; do
-    if bb grep -qx "PARTNAME=$1" "$event"; then
+    if bb grep -qx "PARTNAME=$1" "$event" 2>/dev/null; then
       event=${event%/uevent}
       part=/dev/${event##*/}
       return 0

@@ -48,6 +48,12 @@ def environment(values):
     return one.ljust(ENV_OTHER, b"\xff") + old.ljust(ENV_OTHER, b"\xff")
 
 
+def plain_environment(values):
+    """U-Boot's environment as the file uboot.env: CRC, NAME=VALUE..."""
+    body = (b"".join(f"{k}={v}".encode() + b"\0" for k, v in values.items()) + b"\0").ljust(ENV_SIZE - 4, b"\0")
+    return struct.pack("<I", zlib.crc32(body)) + body
+
+
 def vfat(out, megabytes, files, epoch):
     """files: name on the partition -> path here."""
     out.unlink(missing_ok=True)

@@ -221,3 +221,19 @@ def _mkimage(its, out, work, keys, epoch):
         run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", public], "dtc", input="/dts-v1/; / { };")
     run(["mkimage", "-f", its, "-k", keys, "-K", public, "-r", out], f"mkimage for {out.name}",
         env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)})
+
+
+def legacy(out, name, kernel, ramdisk, dtb, load, epoch):
+    """Kernel, initramfs and device tree in one image of U-Boot's older kind, for a U-Boot that knows no FIT. Only a CRC guards it."""
+    out.unlink(missing_ok=True)
+    run(["mkimage", "-A", "arm64", "-O", "linux", "-T", "multi", "-C", "none", "-a", load, "-e", load, "-n", name[:31],
+         "-d", f"{kernel}:{ramdisk}:{dtb}", out], f"mkimage for {out.name}",
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)})
+
+
+def legacy_script(out, work, name, text, epoch):
+    source = work / "boot.cmd"
+    source.write_text(text)
+    out.unlink(missing_ok=True)
+    run(["mkimage", "-A", "arm64", "-O", "linux", "-T", "script", "-C", "none", "-n", name[:31], "-d", source, out],
+        f"mkimage for {out.name}", env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)})

@@ -23,10 +23,10 @@ def run(command, what, **more):
     """Runs a command to its end and returns what it printed; Trouble with its last lines when it fails."""
     command = [str(word) for word in command]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, **more)
+        done = subprocess.run(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}, text=True, check=False)
     except FileNotFoundError as error:
         raise Trouble(f"{command[0]} is missing: run tools/setup image") from error
     if done.returncode != 0:
-        sys.stderr.write("\n".join((done.stdout + done.stderr).splitlines()[-15:]) + "\n")
+        sys.stderr.write("\n".join((done.stdout + (done.stderr or "")).splitlines()[-15:]) + "\n")
         raise Trouble(f"{what} failed ({command[0]} ended with {done.returncode})")
     return done.stdout
