@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import urllib.request
 
 sys.dont_write_bytecode = True
@@ -332,10 +333,12 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bayplate-device-", dir=TOP / "build") as folder:
         try:
             run(pathlib.Path(folder), cases)
-        except (GuestError, AssertionError) as error:
-            import traceback
+        except (GuestError, AssertionError, OSError) as error:
             traceback.print_exc()
-            print(f"FAIL {error}")
+            kept = TOP / "build/device-serial.log"
+            if (pathlib.Path(folder) / "board/serial.log").exists():
+                shutil.copy(pathlib.Path(folder) / "board/serial.log", kept)
+            print(f"FAIL {error}\nthe serial line is in {kept}")
             return 1
     return 0
 
