@@ -177,8 +177,8 @@ def bolts(img, ptype, rng, jitter, scale=1.0):
 
 
 def coverage(text, ptype, folder, face, scale, rng):
-    """What is painted in the plate's own ink, what in red (0..1 each), the dot's centre or None, and each character's
-    box (x0, y0, x1, y1): all in pixels of a plate drawn at `scale` pixels a millimetre."""
+    """What is painted in the plate's own ink, what in red (0..1 each), the dot's centre or None, each character's box
+    (x0, y0, x1, y1), and how much of its paint is left: all in pixels of a plate drawn at `scale` pixels a millimetre."""
     jitter = rng is not None
     chars, dot, (w, h) = cells(text, ptype)
     size = (int(round(h * scale)), int(round(w * scale)))
@@ -187,20 +187,19 @@ def coverage(text, ptype, folder, face, scale, rng):
     worn = rng.random() < 0.15 if jitter else False
     plain_red = jitter and rng.random() < 0.15  # repainted by hand, or a kind on which it is not red
     tight = rng.normal(0, 0.012) if jitter and rng.random() < 0.3 else 0.0  # pressed closer or wider than the standard
-    boxes = []
+    boxes, left = [], []
     for n, (ch, kind, x, y, cw, ch_h, is_red) in enumerate(chars):
         x = x + (x + cw / 2 - w / 2) * tight
         gw, gh = max(2, int(round(cw * scale))), max(2, int(round(ch_h * scale)))
         m = glyph(ch, kind, gw, gh, folder, face)
-        if worn:
-            m = m * np.float32(rng.uniform(0.55, 1.0))
+        left.append(np.float32(rng.uniform(0.55, 1.0)) if worn else None)
         at = int(round((x + sx) * scale)), int(round((y + sy) * scale))
         to = red if is_red and not plain_red else ink
         x0, y0, x1, y1 = max(0, at[0]), max(0, at[1]), min(size[1], at[0] + gw), min(size[0], at[1] + gh)
         part = to[y0:y1, x0:x1]
         np.maximum(part, m[y0 - at[1]:y1 - at[1], x0 - at[0]:x1 - at[0]], out=part)
         boxes.append((x0, y0, x1, y1))
-    return ink, red, dot, boxes
+    return ink, red, dot, boxes, left
 
 
 def weigh(m, rng, scale):
@@ -222,7 +221,7 @@ def render(text, ptype, glyphs=None, rng=None, scale=1.0, parts=None):
     jitter = rng is not None
     folder = font_dir(glyphs) if glyphs else ""
     face = int(rng.integers(2)) if jitter else 0
-    ink_at, red_at, dot, boxes = coverage(text, ptype, folder, face, scale, rng)
+    ink_at, red_at, dot, boxes, left = coverage(text, ptype, folder, face, scale, rng)
     h, w = ink_at.shape
     img = background(ptype, w, h, rng, jitter)
     ink = np.asarray(INK[ptype], np.float32)
@@ -244,6 +243,10 @@ def render(text, ptype, glyphs=None, rng=None, scale=1.0, parts=None):
     if jitter and rng.random() < 0.6:
         ink_at = weigh(ink_at, rng, scale)
         red_at = weigh(red_at, rng, scale) if red_at.any() else red_at
+    for (x0, y0, x1, y1), share in zip(boxes, left):  # only now: to weigh(), paint that is half gone is none at all
+        if share is not None:
+            ink_at[y0:y1, x0:x1] *= share
+            red_at[y0:y1, x0:x1] *= share
     if parts is not None:
         parts["cover"], parts["boxes"] = np.maximum(ink_at, red_at), boxes
     if jitter and rng.random() < 0.4:  # pressed out of the sheet: one flank of each stroke is lit, the other is not

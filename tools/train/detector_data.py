@@ -168,6 +168,18 @@ class Source:
         part = im[y0:y1, x0:x1].astype(np.float32)
         im[y0:y1, x0:x1] = np.clip(part + (warped - part) * mask, 0, 255).astype(np.uint8)
 
+    def body(self, im, quad, tex):
+        """What carries the plate, painted much like the plate: blue on a blue car, yellow on a yellow lorry."""
+        rng = self.rng
+        h, w = im.shape[:2]
+        size, c = np.linalg.norm(quad[1] - quad[0]), quad.mean(0)
+        colour = np.clip(np.median(tex.reshape(-1, 3), 0) * rng.uniform(0.7, 1.25) + rng.normal(0, 14, 3), 0, 255)
+        xx, yy = np.arange(w, dtype=np.float32)[None] - c[0], np.arange(h, dtype=np.float32)[:, None] - c[1]
+        far = np.maximum(np.abs(xx) / (size * rng.uniform(0.6, 2.5)), np.abs(yy) / (size * rng.uniform(0.25, 1.2)))
+        share = (rng.uniform(0.6, 0.97) / (1 + np.exp(np.clip((far - 1) * rng.uniform(4, 30), -30, 30)))).astype(np.float32)[..., None]
+        light = im.astype(np.float32).mean(2, keepdims=True) * np.float32(rng.uniform(0.2, 0.7) / 128) + np.float32(rng.uniform(0.4, 0.8))
+        im[:] = np.clip(im + (light * colour.astype(np.float32) - im) * share, 0, 255).astype(np.uint8)
+
     def view(self, w, h, plate_w, free):
         """A w x h view of a scene -> picture, [(quad, kind)]. free: away from its plate."""
         rng = self.rng
@@ -218,6 +230,8 @@ class Source:
             quad = project(hom, tall)
             ys = np.clip(quad[:, 1].astype(int), 0, h - 1)
             xs = np.clip(quad[:, 0].astype(int), 0, w - 1)
+            if rng.random() < 0.15:
+                self.body(im, quad, tex)
             self.paste(im, quad, tex, float(im[ys.min():ys.max() + 1, xs.min():xs.max() + 1].mean()))
         return im, [(quad, kind)] + more
 
@@ -259,6 +273,8 @@ class Source:
             c = q.mean(0)
             grow = (q - c) * rng.uniform(1.05, 1.25, (1, 2)) + c
             cv2.fillConvexPoly(im, np.int32(grow), tuple(int(v) for v in rng.integers(0, 256) * np.ones(3)), cv2.LINE_AA)
+        elif rng.random() < 0.15 and not found:  # not over the plates that are there
+            self.body(im, q, tex)
         self.paste(im, np.float32(q), tex, float(im[y0:y1, x0:x1].mean()))
         found.append((np.float32(q), kind))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import data  # noqa: E402
+import degrade  # noqa: E402
 import detector_data  # noqa: E402
 from render import render  # noqa: E402
 from texts import DOUBLE, PROVINCES, TYPES, random_plate  # noqa: E402
@@ -52,13 +53,22 @@ class Scenes(detector_data.Source):
         text = random_plate(self.rng, kind, province)
         while not data.held_out(text):
             text = random_plate(self.rng, kind, province)
-        im = render(text, kind, self.glyphs if self.rng.random() < 0.9 else None, self.rng)
-        self.drawn.append((text, kind))
+        parts = {}
+        im = render(text, kind, self.glyphs if self.rng.random() < 0.9 else None, self.rng, parts=parts)
+        self.drawn.append((text, kind, parts))
         return (np.ascontiguousarray(im[:, :, ::-1]), detector_data.TWO if kind in DOUBLE else detector_data.SINGLE,
                 im.shape[1] / im.shape[0])
 
-    def scene(self, least):
-        """A picture and [(quad, text, type)], its own plate among them."""
+    def scene(self, least, readable=-1.0):
+        """A picture and [(quad, text, type)], its own plate among them; taken again while a plate in it is less legible."""
+        while True:
+            turn = self.turn
+            im, plates = self.one(least)
+            if all(degrade.legibility(im, q, d["cover"], d["boxes"], kind in DOUBLE) >= readable for q, _, kind, d in plates):
+                return im, [p[:3] for p in plates]
+            self.turn = turn
+
+    def one(self, least):
         w, h = SIZES[int(self.rng.integers(len(SIZES)))]
         while True:
             self.drawn, turn = [], self.turn
@@ -86,6 +96,7 @@ def main():
     ap.add_argument("--out", required=True, help="folder to write; made when it is not there")
     ap.add_argument("--scenes", type=int, default=150)
     ap.add_argument("--least", type=float, default=60, help="narrowest plate in pixels")
+    ap.add_argument("--readable", action="store_true", help="only plates that a person can still read (docs/reading.md)")
     ap.add_argument("--seed", type=int, default=5)
     a = ap.parse_args()
     cv2.setNumThreads(1)
@@ -95,7 +106,7 @@ def main():
         w = csv.writer(f, lineterminator="\n")
         w.writerow(["path", "plate", "type", "x0", "y0", "x1", "y1"] + [f"c{i}{c}" for i in range(4) for c in "xy"])
         for i in range(a.scenes):
-            im, plates = source.scene(a.least)
+            im, plates = source.scene(a.least, data.READABLE if a.readable else -1.0)
             name = f"img/{i:04d}.jpg"
             if not cv2.imwrite(os.path.join(a.out, name), im, [cv2.IMWRITE_JPEG_QUALITY, 92]):
                 print(f"cannot write {name} in {a.out}", file=sys.stderr)
