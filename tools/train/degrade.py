@@ -206,6 +206,36 @@ def place(w, h, px, rng, flat):
     return q * px
 
 
+def bend(im, quad, amount):
+    """The picture with the plate on the quad bowed, as on a bumper: its middle lies `amount` of its height lower than it
+    would; the corners stay where they are, what lies around follows less and less."""
+    q = np.asarray(quad, np.float32)
+    tall = max(np.linalg.norm(q[3] - q[0]), np.linalg.norm(q[2] - q[1]))
+    lo = np.maximum(np.floor(q.min(0) - tall), 0).astype(int)
+    hi = np.minimum(np.ceil(q.max(0) + tall).astype(int) + 1, im.shape[1::-1])
+    if (hi - lo < 4).any():
+        return im
+    m = cv2.getPerspectiveTransform(q, np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)).astype(np.float32)
+    x, y = np.meshgrid(np.arange(lo[0], hi[0], dtype=np.float32), np.arange(lo[1], hi[1], dtype=np.float32))
+    z = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+    z = np.where(z > 1e-3, z, np.float32(1e3))  # beyond the horizon nothing moves
+    u, v = (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / z, (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / z
+    d = amount * np.clip(1 - (2 * u - 1) ** 2, 0, 1) * np.clip(1 - (np.abs(v - 0.5) - 0.5) / 0.6, 0, 1)
+    down = (q[3] - q[0] + q[2] - q[1]) / 2
+    out = im.copy()
+    out[lo[1]:hi[1], lo[0]:hi[0]] = cv2.remap(im, (x - d * down[0]).astype(np.float32), (y - d * down[1]).astype(np.float32),
+                                              cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return out
+
+
+BENT = 0.12  # share of plates that are bowed
+
+
+def bow(rng):
+    """How much a plate is bowed, as a share of its height; most are flat."""
+    return float(np.clip(rng.normal(0, 0.11), -0.3, 0.3)) if rng.random() < BENT else 0.0
+
+
 def backdrop(rng, h, w, patches):
     """Around the plate: a piece of a plate-free picture, or body paint with a gradient, edges of a recess, posts."""
     if patches is not None and rng.random() < 0.45:
@@ -283,11 +313,15 @@ def shoot(art, double, rng, patches=None, cover=None, boxes=None, width=None):
         scene *= rng.uniform(0.05, 0.4)
     top = cv2.warpPerspective(small, m, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
     on = cv2.warpPerspective(np.ones((sh, sw), np.float32), m, (int(size[0]), int(size[1])))[..., None]
-    s = tone(scene * (1 - on) + top * on, rng)
+    s = scene * (1 - on) + top * on
+    bowed = bow(rng)
+    if bowed:
+        s = bend(s.astype(np.float32), q, bowed)
+    s = tone(s, rng)
     if night and rng.random() < 0.6:
         s = bloom(s, rng, px)
     s = np.ascontiguousarray(camera(s, rng, px)[..., ::-1])
-    seen = legibility(s, q, cover, boxes, double) if cover is not None else 1.0
+    seen = legibility(bend(s, q, -bowed) if bowed else s, q, cover, boxes, double) if cover is not None else 1.0
     if not box:
         return s, jitter(q, px, rng), seen
     loose = 0.05 if double else 0.22  # a loose box would put the cut between the lines into one of them
@@ -325,6 +359,9 @@ def again(image, quad, double, rng):
         a = cv2.resize(a, None, fx=f, fy=f, interpolation=cv2.INTER_AREA)
         q, px = (q + .5) * f - .5, px * f
     a = a.astype(np.float32)
+    bowed = bow(rng)
+    if bowed:
+        a = bend(a, q, bowed)
     if rng.random() < 0.5:
         a = tone(light(a, rng), rng)
     if rng.random() < 0.4:

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from render import render  # noqa: E402
 from texts import DOUBLE, random_plate  # noqa: E402
 
+from degrade import bend, bow  # noqa: E402
 from detector_parts import FONTS, PARTS  # noqa: E402
 
 SIZE, MOST = 320, 16
@@ -233,7 +234,8 @@ class Source:
             if rng.random() < 0.15:
                 self.body(im, quad, tex)
             self.paste(im, quad, tex, float(im[ys.min():ys.max() + 1, xs.min():xs.max() + 1].mean()))
-        return im, [(quad, kind)] + more
+        bowed = bow(rng) if not free else 0
+        return (bend(im, quad, bowed) if bowed else im), [(quad, kind)] + more
 
     def foreign(self, w, h):
         """A view of the gate film; the plates on it are neither wanted nor wrong."""
