@@ -15,6 +15,8 @@
 #define LOOKS 5          // looks at one plate at most
 #define LOOKS_STRAIGHT 3 // of these without a slant
 #define SEEN 0.5f        // straight looks of which one was this sure need no slanted ones
+#define BARS 4           // a text with so many ones counts
+#define BARS_SURE 0.6f   // from this confidence on
 #define DOUBLE_LIKELY 0.8f
 #define DOUBLE_UNLIKELY 0.2f
 
@@ -81,6 +83,14 @@ static bool looks(struct ctc_reader *r, const struct image_view *frame, const st
   return true;
 }
 
+// Fences, grilles and kerbs are rows of strokes, and a row of strokes reads as ones.
+static bool is_bars(const char *text, float confidence) {
+  int ones = 0;
+  for (const char *c = text; *c; c++)
+    ones += *c == '1';
+  return ones >= BARS && confidence < BARS_SURE;
+}
+
 static bool ctc_read(void *self, const struct image_view *frame, const struct detection *plate,
                      struct plate_read *out, struct err *e) {
   struct ctc_reader *r = self;
@@ -110,6 +120,8 @@ static bool ctc_read(void *self, const struct image_view *frame, const struct de
   out->raw_second = out->alternatives ? out->alternative[0].confidence : 0.0f;
   calibration_apply(&r->model.calibration, out);
   confusable_rank(out);
+  if (is_bars(out->text, out->confidence))
+    *out = (struct plate_read){.quad = out->quad, .detection = out->detection};
   return true;
 }
 

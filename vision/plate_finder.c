@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define CONFIDENCE_MIN 0.03f // a text less sure than this is no plate
+#define SURE 0.9f            // a plate read less surely is looked at again,
+#define LOOKS_AGAIN 2        // at most so often
 
 struct plate_finder {
   struct detector *detector;
@@ -41,12 +43,31 @@ bool plate_finder_find(struct plate_finder *f, const struct image_view *picture,
   return detector_find_still(f->detector, picture, f->found, &f->n, e);
 }
 
+// Where a text is unsure the corners are likely to be wrong: the near look goes on from where they
+// are, and the surest of all reads counts.
+static bool look_again(struct plate_finder *f, const struct image_view *picture, struct detection d,
+                       struct plate_read *best, struct err *e) {
+  for (int look = 0; look < LOOKS_AGAIN && best->confidence < SURE; look++) {
+    struct plate_read p;
+    if (!detector_refine(f->detector, picture, &d, e))
+      return false;
+    if (d.score <= 0.0f)
+      break;
+    if (!reader_read(f->reader, picture, &d, &p, e))
+      return false;
+    if (p.text[0] && p.confidence > best->confidence)
+      *best = p;
+  }
+  return true;
+}
+
 bool plate_finder_read(struct plate_finder *f, const struct image_view *picture,
                        struct found_plates *out, struct err *e) {
   out->n = 0;
   for (int i = 0; i < f->n && out->n < PLATES_MAX; i++) {
     struct plate_read *p = &out->plate[out->n];
-    if (!reader_read(f->reader, picture, &f->found[i], p, e))
+    if (!reader_read(f->reader, picture, &f->found[i], p, e) ||
+        !look_again(f, picture, f->found[i], p, e))
       return false;
     if (p->text[0] && p->confidence >= CONFIDENCE_MIN)
       out->n++;
@@ -61,7 +82,12 @@ const struct detection *plate_finder_detections(const struct plate_finder *f, in
 
 bool plate_finder_read_crop(struct plate_finder *f, const struct image_view *picture,
                             struct found_plates *out, struct err *e) {
-  if (!reader_read_crop(f->reader, picture, &out->plate[0], e))
+  // Cut out loosely, a plate seen aslant stands turned in its picture.
+  struct plate_read *p = &out->plate[0];
+  const float w = (float)picture->width - 0.5f, h = (float)picture->height - 0.5f;
+  const struct detection whole = {.quad = {{{-0.5f, -0.5f}, {w, -0.5f}, {w, h}, {-0.5f, h}}},
+                                  .score = 1.0f};
+  if (!reader_read_crop(f->reader, picture, p, e) || !look_again(f, picture, whole, p, e))
     return false;
   out->n = out->plate[0].text[0] ? 1 : 0;
   return true;
