@@ -4,12 +4,14 @@
 #include "vision/detector.h"
 #include "vision/reader.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CONFIDENCE_MIN 0.03f // a text less sure than this is no plate
 #define SURE 0.9f            // a plate read less surely is looked at again,
-#define LOOKS_AGAIN 2        // at most so often
+#define LOOKS_AGAIN 2        // at most so often; another text has to be
+#define OTHER_TEXT 3.0f      // so many times as likely as the first one
 
 struct plate_finder {
   struct detector *detector;
@@ -43,6 +45,10 @@ bool plate_finder_find(struct plate_finder *f, const struct image_view *picture,
   return detector_find_still(f->detector, picture, f->found, &f->n, e);
 }
 
+static float odds(const struct plate_read *p) {
+  return p->confidence / fmaxf(1.0f - p->confidence, 1e-6f);
+}
+
 // Where a text is unsure the corners are likely to be wrong: the near look goes on from where they
 // are, and the surest of all reads counts.
 static bool look_again(struct plate_finder *f, const struct image_view *picture, struct detection d,
@@ -55,7 +61,8 @@ static bool look_again(struct plate_finder *f, const struct image_view *picture,
       break;
     if (!reader_read(f->reader, picture, &d, &p, e))
       return false;
-    if (p.text[0] && p.confidence > best->confidence)
+    if (p.text[0] && p.confidence > best->confidence &&
+        (strcmp(p.text, best->text) == 0 || odds(&p) > OTHER_TEXT * odds(best)))
       *best = p;
   }
   return true;
