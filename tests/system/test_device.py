@@ -291,10 +291,10 @@ class Run(Board):
         self.falls_back("9.1", "dies again and again")
 
     def data_lost(self):
-        self.sh("dd if=/dev/urandom of=/dev/disk/by-partlabel/data bs=1M count=64 conv=notrunc 2>&1; sync", timeout=200)
+        # As far as the second copy of its superblock; from that one alone e2fsck makes an empty file system again.
+        self.sh("dd if=/dev/zero of=/dev/disk/by-partlabel/data bs=1M count=200 conv=notrunc 2>&1; sync", timeout=200)
         self.power()
-        slot, line = self.slot()
-        assert slot == "B", line
+        self.slot()
         assert "/assets/app.js" in self.get("/", BOOT)
         self.shell()
         assert "cannot be mounted" in self.sh("cat /run/bayplate-boot/data-trouble")

@@ -105,11 +105,20 @@ def control(deb):
     return {match[1]: match[2] for match in re.finditer(r"^([A-Za-z-]+): (.*)$", text, re.M)}
 
 
-def _licences(root, name):
-    path = root / "usr/share/doc" / name / "copyright"
-    if not path.exists():
-        return []
-    names = re.findall(r"^License:[ \t]*(\S.*)$", path.read_text(errors="replace"), re.M)
+def _copyright(root, name):
+    for file in ("copyright", "LICENSE"):
+        path = root / "usr/share/doc" / name / file
+        if path.exists():
+            return path.read_text(errors="replace")
+    return ""
+
+
+def _licences(text):
+    """Names as the file's fields give them; of a file in plain words, the common licences that it points to."""
+    names = re.findall(r"^License:[ \t]*(\S.*)$", text, re.M)
+    names = names or re.findall(r"/usr/share/common-licenses/([A-Za-z0-9.+-]*[A-Za-z0-9+])", text)
+    if not names and "Apache License" in text:
+        names = ["Apache-2.0"]
     return sorted({n.strip() for n in names})
 
 
@@ -118,10 +127,11 @@ def inventory(debs, root):
     rows = []
     for deb in debs:
         field = control(deb)
+        text = _copyright(root, field["Package"])
         rows.append({"name": field["Package"], "version": field["Version"],
                      "source": field.get("Source", field["Package"]).split()[0],
                      "sha256": hashlib.sha256(deb.read_bytes()).hexdigest(),
-                     "homepage": field.get("Homepage", ""), "licences": _licences(root, field["Package"])})
+                     "homepage": field.get("Homepage", ""), "licences": _licences(text), "copyright": text})
     return rows
 
 
@@ -155,3 +165,8 @@ def licences(rows):
     lines += [f"{r['name']} {r['version']} (source {r['source']}): {'; '.join(r['licences']) or 'see its copyright file'}\n"
               for r in rows]
     return "".join(lines)
+
+
+def copyrights(rows):
+    """The packages' copyright files as they are: the image itself has no room for them, so they go with it."""
+    return "".join(f"{'=' * 40} {r['name']} {r['version']}\n{r['copyright']}\n" for r in rows)
