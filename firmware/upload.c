@@ -285,11 +285,13 @@ static bool put(struct upload *u, const char *id, uint64_t offset, const void *b
                    offset, u->state.have, u->state.size);
   if (u->count == UPLOAD_QUEUE)
     return err_set(e, ERR_BUSY, "the disk is behind");
-  uint8_t *copy = malloc(n);
-  if (!copy)
+  struct piece *p = &u->queue[(u->head + u->count) % UPLOAD_QUEUE];
+  p->bytes = malloc(n);
+  if (!p->bytes)
     return err_set(e, ERR_NOMEM, "upload: out of memory");
-  memcpy(copy, bytes, n);
-  u->queue[(u->head + u->count++) % UPLOAD_QUEUE] = (struct piece){copy, n};
+  memcpy(p->bytes, bytes, n);
+  p->n = n;
+  u->count++;
   u->state.have += n;
   (void)pthread_cond_broadcast(&u->changed);
   return true;
