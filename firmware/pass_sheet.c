@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/pass_sheet.h"
 
+#include "board/careful.h"
 #include "board/clock.h"
 #include "board/file.h"
 #include "board/log.h"
@@ -40,12 +41,6 @@ static void path_of(const char *dir, const char *id, const char *file, char out[
   (void)snprintf(out, FILE_PATH_MAX, "%s/%s/%s", dir, id, file); // a cut path opens nothing of ours
 }
 
-static bool folder(const char *path, struct err *e) {
-  if (mkdir(path, 0700) != 0 && errno != EEXIST)
-    return err_errno(e, errno, "%s", path);
-  return true;
-}
-
 static bool new_folder(const char *dir, int64_t wall_ms, char id[SHEET_ID_MAX], struct err *e) {
   for (int tries = 0; tries < 100; tries++) {
     const time_t t = (time_t)(wall_ms / 1000) + tries;
@@ -54,8 +49,8 @@ static bool new_folder(const char *dir, int64_t wall_ms, char id[SHEET_ID_MAX], 
     if (!localtime_r(&t, &tm) || strftime(id, SHEET_ID_MAX, "%Y%m%d-%H%M%S", &tm) == 0)
       return err_set(e, ERR_STATE, "the clock shows no date");
     (void)snprintf(path, sizeof path, "%s/%s", dir, id);
-    if (mkdir(path, 0700) == 0)
-      return true;
+    if (mkdir(path, 0700) == 0) // a new one, and its name is durable
+      return careful_sync_folder(dir, e);
     if (errno != EEXIST)
       return err_errno(e, errno, "%s", path);
   }
@@ -66,7 +61,7 @@ bool sheet_write(const char *dir, int64_t wall_ms, json_t *content,
                  const struct sheet_picture *pictures, size_t n, char id[SHEET_ID_MAX],
                  struct err *e) {
   char path[FILE_PATH_MAX];
-  if (!folder(dir, e) || !new_folder(dir, wall_ms, id, e))
+  if (!careful_make_folder(dir, e) || !new_folder(dir, wall_ms, id, e))
     return false;
   for (size_t i = 0; i < n; i++) {
     path_of(dir, id, pictures[i].name, path);

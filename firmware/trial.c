@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/trial.h"
 
+#include "board/careful.h"
 #include "board/file.h"
 #include "board/log.h"
 #include "firmware/calendar.h"
@@ -146,8 +147,8 @@ void trial_finish(struct trial *t) {
 
 bool trial_save(struct trial *t, struct err *e) {
   char path[FILE_PATH_MAX];
-  if (mkdir(t->dir, 0700) != 0 && errno != EEXIST)
-    return err_errno(e, errno, "%s", t->dir);
+  if (!careful_make_folder(t->dir, e))
+    return false;
   for (int i = 0; i < t->cars; i++) { // a picture first: the list never names one that is not there
     struct trial_car *c = &t->car[i];
     picture_path(t, c->visit, path);
