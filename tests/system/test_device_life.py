@@ -4,7 +4,7 @@
 the device page that reads the site's crops before and after, the reset to factory state through the service port, and a search
 of the raw disk for what was there.
 
-usage: test_device_life.py
+usage: test_device_life.py [CASE...]
   under ctest only with BAYPLATE_DEVICE=all: it takes several minutes of emulation
   BAYPLATE_IMAGE: folder of board/image/build (default build/image/qemu-arm64)
 exit status: 0 all right, 1 something failed, 77 skipped: image, QEMU or the right to make a TAP device are missing
@@ -124,7 +124,8 @@ def service_port(b):
     print(f"   {answer[1].strip()}")
 
 
-def update_by_the_page(b, crops):
+def update_by_the_page(b):
+    crops = b.crops
     golden = "/data/bayplate/state/golden"
     b.sh(f"mkdir -p {golden}")
     for file in sorted(crops.iterdir()):
@@ -206,10 +207,14 @@ def back_to_factory_state(b):
     assert b.device()["serial"] == SERIAL
 
 
+CASES = [who_it_is, service_port, update_by_the_page, back_to_factory_state]
+
+
 def main():
     if "CTEST_INTERACTIVE_DEBUG_MODE" in os.environ and os.environ.get("BAYPLATE_DEVICE") != "all":
         print("skipped: only with BAYPLATE_DEVICE=all")
         return 77
+    cases = [c for c in CASES if not sys.argv[1:] or c.__name__ in sys.argv[1:]]
     lost = missing() or ([] if list(IMAGE.glob("bayplate-*.img")) else [str(IMAGE)])
     if not lost and subprocess.run(["ip", "tuntap", "add", TAP, "mode", "tap"], capture_output=True, check=False).returncode:
         lost = ["the right to make a TAP device"]
@@ -221,19 +226,18 @@ def main():
         with tempfile.TemporaryDirectory(prefix="bayplate-life-", dir=IMAGE.parents[1]) as folder:
             folder = pathlib.Path(folder)
             (folder / "site").mkdir()
-            crops = fill(folder / "site")
+            crops = fill(folder / "site") if update_by_the_page in cases else None
             board = Life(folder)
+            board.crops = crops
             with board.guest:
-                for case in (who_it_is, service_port, lambda b: update_by_the_page(b, crops), back_to_factory_state):
-                    name = getattr(case, "__name__", "")
-                    name = "update_by_the_page" if name == "<lambda>" else name
+                for case in cases:
                     began = time.monotonic()
                     try:
                         case(board)
                     except (AssertionError, GuestError) as e:
-                        print(f"FAIL {name}: {e}", flush=True)
+                        print(f"FAIL {case.__name__}: {e}", flush=True)
                         return 1
-                    print(f"ok   {name} ({time.monotonic() - began:.0f} s)", flush=True)
+                    print(f"ok   {case.__name__} ({time.monotonic() - began:.0f} s)", flush=True)
     finally:
         subprocess.run(["ip", "link", "del", TAP], check=False)
     return 0
