@@ -3,6 +3,7 @@
 
 #include "vision/confusable.h"
 #include "vision/ctc.h"
+#include "vision/grammar.h"
 #include "vision/model.h"
 #include "vision/net.h"
 #include "vision/ocv.h"
@@ -17,6 +18,7 @@
 #define SEEN 0.5f        // straight looks of which one was this sure need no slanted ones
 #define BARS 4           // a text with so many ones counts
 #define BARS_SURE 0.6f   // from this confidence on
+#define GREY 6           // difference of a pixel's colours, both pairs together: less is none
 #define DOUBLE_LIKELY 0.8f
 #define DOUBLE_UNLIKELY 0.2f
 
@@ -91,6 +93,17 @@ static bool is_bars(const char *text, float confidence) {
   return ones >= BARS && confidence < BARS_SURE;
 }
 
+// Without colour a blue plate looks like the old black one with the same texts, which is rare.
+static bool is_grey(const struct ctc_reader *r) {
+  const int n = r->model.width * r->model.height;
+  long sum = 0;
+  for (int i = 0; i < n; i++) {
+    const uint8_t *p = r->pixels + (size_t)3 * (size_t)i;
+    sum += abs(p[0] - p[1]) + abs(p[1] - p[2]);
+  }
+  return sum < (long)GREY * n;
+}
+
 static bool ctc_read(void *self, const struct image_view *frame, const struct detection *plate,
                      struct plate_read *out, struct err *e) {
   struct ctc_reader *r = self;
@@ -120,6 +133,8 @@ static bool ctc_read(void *self, const struct image_view *frame, const struct de
   out->raw_second = out->alternatives ? out->alternative[0].confidence : 0.0f;
   calibration_apply(&r->model.calibration, out);
   confusable_rank(out);
+  if (out->type == PLATE_BLACK && (grammar_types(out->text) >> PLATE_BLUE & 1) && is_grey(r))
+    out->type = PLATE_BLUE;
   if (is_bars(out->text, out->confidence))
     *out = (struct plate_read){.quad = out->quad, .detection = out->detection};
   return true;

@@ -89,6 +89,10 @@ def main():
                 assert abs(got[0] - want[0]) < 16 and abs(got[1] - want[1]) < 12, (got, want)
         drawn = Image.open(os.path.join(folder, "drawn", "0.png.png"))
         assert drawn.size == (640, 360)
+        grey = os.path.join(folder, "grey.png")
+        Image.open(files[0]).convert("L").save(grey)
+        read = json.loads(subprocess.run([program, grey], check=True, capture_output=True, text=True).stdout)["plates"]
+        assert read and read[0]["plate"] == PLATES[0][0] and read[0]["type"] == "blue", read  # not the rare black one
         check_turned(program, folder, Image, render)
         check_bars(program, folder, np, Image, ImageFilter)
     return 0
