@@ -8,23 +8,31 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define QUEUE 16 // edges of a line that the kernel keeps for its one reader; later ones are dropped
+
+struct queue {
+  bool high[QUEUE];
+  unsigned first, count;
+};
+
 static struct {
   pthread_mutex_t lock;
   pthread_cond_t moved;
   bool high[GPIO_SIM_LINES];
-  unsigned edges[GPIO_SIM_LINES]; // counted
+  struct queue edges[GPIO_SIM_LINES];
   bool gone;
 } chip = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
 
 struct gpio {
   struct gpio_line where;
-  unsigned seen; // edges of it that were told
 };
 
 static void put(unsigned line, bool high) {
   if (line < GPIO_SIM_LINES && chip.high[line] != high) {
     chip.high[line] = high;
-    chip.edges[line]++;
+    struct queue *q = &chip.edges[line];
+    if (q->count < QUEUE)
+      q->high[(q->first + q->count++) % QUEUE] = high;
   }
   (void)pthread_cond_broadcast(&chip.moved);
 }
@@ -68,7 +76,7 @@ static bool sim_open(struct gpio **out, const struct gpio_line *line, bool outpu
   (void)pthread_mutex_lock(&chip.lock);
   if (output)
     put(line->line, line->active_low);
-  g->seen = chip.edges[line->line];
+  chip.edges[line->line].count = 0;
   (void)pthread_mutex_unlock(&chip.lock);
   *out = g;
   return true;
@@ -98,15 +106,15 @@ static enum gpio_got sim_wait(struct gpio *g, int timeout_ms, bool *on, int64_t 
   until.tv_nsec = ns % CLOCK_NS_PER_S;
   (void)pthread_mutex_lock(&chip.lock);
   int rc = 0;
-  while (!chip.gone && chip.edges[g->where.line] == g->seen && rc != ETIMEDOUT)
+  struct queue *q = &chip.edges[g->where.line];
+  while (!chip.gone && q->count == 0 && rc != ETIMEDOUT)
     rc = pthread_cond_timedwait(&chip.moved, &chip.lock, &until);
   if (chip.gone) {
     got = GPIO_BROKEN;
-  } else if (chip.edges[g->where.line] != g->seen) {
-    // As the kernel's queue would: each edge once, in order.
-    g->seen++;
-    const bool later = (chip.edges[g->where.line] - g->seen) % 2 != 0;
-    *on = (chip.high[g->where.line] != later) != g->where.active_low;
+  } else if (q->count > 0) {
+    *on = q->high[q->first] != g->where.active_low;
+    q->first = (q->first + 1) % QUEUE;
+    q->count--;
     *t_ns = clock_mono_ns(clock_system());
     got = GPIO_EDGE;
   }

@@ -76,8 +76,14 @@ static void watch(struct trigger *t, struct gpio *g, struct err *e) {
     const enum gpio_got got = t->ops->wait(g, d.raw == d.level ? WAIT_MS : STEP_MS, &on, &at, e);
     if (got == GPIO_BROKEN)
       return;
-    if (got == GPIO_EDGE)
-      debounce_feed(&d, on, at);
+    // The kernel keeps 16 edges and drops what comes then: after much bouncing the line itself is
+    // right.
+    if (got == GPIO_QUIET) {
+      at = clock_mono_ns(clock_system());
+      if (!t->ops->get(g, &on, e))
+        return;
+    }
+    debounce_feed(&d, on, at);
     if (debounce_step(&d, clock_mono_ns(clock_system())))
       tell(t, d.level);
   }

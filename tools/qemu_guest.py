@@ -42,9 +42,10 @@ def _flash(path):
 
 class Guest:
     """One virtual board. `image` is a folder that board/image/build made, or a disk image beside its signing.dtb; it is
-    never written: changes go to `work`/disk.qcow2, which later guests of the same `work` go on with."""
+    never written: changes go to `work`/disk.qcow2, which later guests of the same `work` go on with. `record`: a folder that
+    gets each write and flush of the disk in its order, one file a start of the board (dm-log-writes' form, power/disk.py)."""
 
-    def __init__(self, image, work, clip=None, ports=None, memory=1024, size=None, network=True, more=()):
+    def __init__(self, image, work, clip=None, ports=None, memory=1024, size=None, network=True, record=None, more=()):
         image = pathlib.Path(image)
         if image.is_dir():
             found = sorted(image.glob("bayplate-*.img"))  # not the compressed one
@@ -66,7 +67,7 @@ class Guest:
             "qemu-system-aarch64", *self.machine, "-nographic", "-nodefaults", "-serial", "stdio", "-bios", UBOOT,
             "-dtb", str(self.work / "board.dtb"),
             "-drive", f"if=pflash,format=raw,index=1,file={self.work}/flash.img,readonly=on",
-            "-drive", f"if=none,id=disk,format=qcow2,file={self.disk},discard=unmap",
+            *self._drive(record),
             "-device", "virtio-blk-pci,drive=disk,addr=2",
             *(["-netdev", f"user,id=net{forward}", "-device", "virtio-net-pci,netdev=net,romfile=,addr=3"] if network else []),
             "-device", "virtio-serial-pci,addr=4", "-chardev", f"socket,id=shell,path={self.work}/shell,server=on,wait=off",
@@ -76,8 +77,16 @@ class Guest:
             *(["-drive", f"if=none,id=clip,format=raw,readonly=on,file={clip}",
                "-device", "virtio-blk-pci,drive=clip,serial=clip,addr=7"] if clip else []), *more]
         self.process = self.shell = None
+        self.record = pathlib.Path(record) if record else None
         self.log = b""
         self.started = 0.0
+
+    def _drive(self, record):
+        if not record:
+            return ["-drive", f"if=none,id=disk,format=qcow2,file={self.disk},discard=unmap"]
+        return ["-blockdev", f"driver=qcow2,node-name=below,discard=unmap,file.driver=file,file.filename={self.disk}",
+                "-blockdev", f"driver=blklogwrites,node-name=disk,file=below,log.driver=file,log.filename={record}/now,"
+                "log-sector-size=512"]
 
     @staticmethod
     def _run(command, **more):
@@ -109,6 +118,11 @@ class Guest:
         in the same process QEMU 7.2's serial port for the shell does not answer again."""
         self.disconnect()
         (self.work / "shell").unlink(missing_ok=True)
+        if self.record:
+            self.record.mkdir(exist_ok=True)
+            if (self.record / "now").exists():
+                (self.record / "now").rename(self.record / f"{len(list(self.record.iterdir())):04d}")
+            (self.record / "now").touch()
         # A session of its own: a signal for the test does not reach the board before its disk is flushed.
         self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True)

@@ -12,6 +12,10 @@
 static int usage(FILE *to, int status) {
   (void)fputs(
       "usage: power-run --record FOLDER LOG VISITS   does the work in FOLDER, its calls go to LOG\n"
+      "       power-run --marks FOLDER DISK VISITS   does the work in FOLDER, its marks go onto "
+      "DISK\n"
+      "                                              itself, between partition table and "
+      "partitions\n"
       "       power-run --look VISITS                looks at each folder named on stdin, one "
       "JSON line each\n"
       "Used by tools/power-cut, which tells more.\n"
@@ -23,6 +27,15 @@ static int usage(FILE *to, int status) {
 static int record(const char *folder, const char *log, int visits) {
   struct err e;
   if (!record_begin(folder, &e) || !power_work(folder, visits, &e) || !record_end(log, &e)) {
+    (void)fprintf(stderr, "power-run: %s\n", e.text);
+    return 1;
+  }
+  return 0;
+}
+
+static int marks(const char *folder, const char *disk, int visits) {
+  struct err e;
+  if (!record_marks_to(disk, &e) || !power_work(folder, visits, &e)) {
     (void)fprintf(stderr, "power-run: %s\n", e.text);
     return 1;
   }
@@ -52,6 +65,8 @@ int main(int argc, char **argv) {
     return usage(stderr, 2);
   if (argc == 5 && strcmp(argv[1], "--record") == 0)
     return record(argv[2], argv[3], (int)visits);
+  if (argc == 5 && strcmp(argv[1], "--marks") == 0)
+    return marks(argv[2], argv[3], (int)visits);
   if (argc == 3 && strcmp(argv[1], "--look") == 0)
     return look((int)visits);
   return usage(stderr, 2);

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOG_MAX (512u << 20)
 #define FD_MAX 256
+#define SECTOR 512
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool running;
@@ -18,6 +20,7 @@ static char root[PATH_MAX];
 static char *fd_path[FD_MAX];
 static unsigned char *log_bytes;
 static size_t log_n, log_room;
+static int marks_fd = -1;
 
 bool record_running(void) {
   return running;
@@ -97,8 +100,26 @@ void record_note(enum record_kind kind, int64_t a, int64_t b, const void *one, s
   pthread_mutex_unlock(&lock);
 }
 
+bool record_marks_to(const char *device, struct err *e) {
+  marks_fd = open(device, O_WRONLY | O_DIRECT | O_CLOEXEC);
+  return marks_fd >= 0 || err_errno(e, errno, "%s", device);
+}
+
+// A mark that is lost would be a promise nobody looks for: rather no run at all.
+static void mark_device(bool done, const char *key, const char *value) {
+  static _Alignas(SECTOR) char sector[SECTOR];
+  memset(sector, 0, sizeof sector);
+  int n = snprintf(sector, sizeof sector, "bayplate-mark %s\t%s\t%s\n", done ? "done" : "begun",
+                   key, value);
+  if (n < 0 || n >= SECTOR ||
+      pwrite(marks_fd, sector, SECTOR, (off_t)RECORD_MARK_SECTOR * SECTOR) != SECTOR)
+    abort();
+}
+
 void record_mark(bool done, const char *key, const char *value) {
-  if (running)
+  if (marks_fd >= 0)
+    mark_device(done, key, value);
+  else if (running)
     record_note(RECORD_MARK, done, 0, key, strlen(key), value, strlen(value));
 }
 

@@ -26,11 +26,18 @@ enum record_kind {
   RECORD_MARK = 'A',   // what the program promises: see record_mark
 };
 
+#define RECORD_MARK_SECTOR 1024 // of 512 bytes; tools/power/disk.py knows it, too
+
 // Begins: what happens below `root` is noted. At most 512 MB, then it stops with the program.
 BP_CHECK bool record_begin(const char *root, struct err *e);
 // Notes that the program begins, or has been told of the success of, making `key` be `value`.
 // Neither holds a line break.
 void record_mark(bool done, const char *key, const char *value);
+// Instead of record_begin: nothing is noted but the marks, each at once on the disk `device`
+// itself, past its page cache, in its sector RECORD_MARK_SECTOR (behind the partition table, before
+// the first partition): whoever writes down what a virtual board's disk is told finds the marks in
+// their place among the other writes.
+BP_CHECK bool record_marks_to(const char *device, struct err *e);
 // Ends and writes all to a file. Each record: kind (1 byte), two numbers (8 bytes each), two
 // lengths (4 bytes each), all little-endian, then the two texts.
 BP_CHECK bool record_end(const char *path, struct err *e);

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a board's disk must hold after a cut: a partition table, a boot script, an environment that leads to a whole slot, a data
+partition whose journal puts it right, all that was promised."""
+import pathlib
+import random
+import shutil
+import sqlite3
+import struct
+import subprocess
+import time
+import zlib
+
+import device
+from disk import Disk, read_gpt, read_log
+from promises import Looker, Promises
+
+ENV_SIZE, ENV_OTHER = 0x4000, 0x10000  # board/image/parts/disk.py
+SHOWN = 10
+
+
+def environment(raw):
+    """U-Boot's variables as common/boot.cmd.in takes them: of two good copies the newer; None when none is good."""
+    copies = []
+    for at in (0, ENV_OTHER):
+        crc, counter = struct.unpack_from("<IB", raw, at)
+        body = raw[at + 5:at + ENV_SIZE]
+        if zlib.crc32(body) == crc:
+            copies.append((counter, dict(p.decode().split("=", 1) for p in body.split(b"\0\0")[0].split(b"\0") if b"=" in p)))
+    if not copies:
+        return None
+    if len(copies) == 2 and 0 < (copies[1][0] - copies[0][0]) % 256 < 128:
+        return copies[1][1]
+    return copies[0][1]
+
+
+def starts(env, whole):
+    """How many starts until a whole slot runs, and which; common/boot.cmd.in, played. whole(slot) -> bool"""
+    order = (env or {}).get("BOOT_ORDER", "A B").split() or ["A", "B"]
+    left = {s: int((env or {}).get(f"BOOT_{s}_LEFT", "3"), 16) for s in "AB"}
+    for n in range(1, 20):
+        slot = next((s for s in order if left.get(s, 0) > 0), None)
+        if slot is None:
+            left = {"A": 3, "B": 3}
+            slot = next((s for s in order if s in left), "A")
+        left[slot] -= 1
+        if whole(slot):
+            return n, slot
+    return None, None
+
+
+class Checker:
+    def __init__(self, image, folder, program, visits):
+        self.folder, self.looker = folder, Looker(program, visits)
+        self.expected = {"kernel": (image / "kernel.itb").read_bytes(), "root": (image / "rootfs.img").read_bytes()}
+        self.script = (image / "boot.itb").read_bytes()
+        self.known, self.most_starts, self.repaired = {}, 0, 0
+
+    def once(self, picture, what, names, call):
+        """Regions that are as before are not looked at again."""
+        key = (what, *[picture.key(n) for n in names])
+        if key not in self.known:
+            self.known = {k: v for k, v in self.known.items() if k[0] != what or len(self.known) < 64}
+            self.known[key] = call()
+        return self.known[key]
+
+    def whole(self, picture, slot):
+        def look():
+            return all(picture.read(part + slot, 0, len(body)) == body for part, body in self.expected.items())
+        return self.once(picture, "slot" + slot, ["kernel" + slot, "root" + slot], look)
+
+    def boot(self, picture):
+        def look():
+            path = self.folder / "boot.vfat"
+            path.unlink(missing_ok=True)
+            picture.write("boot", path)
+            out = [subprocess.run(["mtype", "-i", path, f"::{n}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+                                  env={"MTOOLS_SKIP_CHECK": "1", "PATH": "/usr/bin:/bin"}).stdout
+                   for n in ("boot.itb", "bayplate-device.ini")]
+            return out[0] == self.script, out[1].decode(errors="replace") == device.IDENTITY
+        return self.once(picture, "boot", ["boot"], look)
+
+    def data(self, picture):
+        """(what is wrong in itself, what is found)"""
+        def look():
+            path = self.folder / "data.ext4"
+            path.unlink(missing_ok=True)
+            picture.write("data", path)
+            return self.data_of(path)
+        return self.once(picture, "data", ["data"], look)
+
+    def data_of(self, path):
+        wrong, found = [], {}
+        done = subprocess.run(["e2fsck", "-p", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if done.returncode >= 4:  # usr/lib/bayplate/data would go on with -y, which may lose something
+            wrong.append(f"the data partition is damaged: {done.stdout.decode(errors='replace').splitlines()[-1:]}")
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        subprocess.run(["debugfs", "-f", "/dev/stdin", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+                       input=f"rdump /power {out}\nrdump /bayplate {out}\ndump /last {out}/last\n".encode())
+        if (out / "power").is_dir():
+            answer = self.looker.look(out / "power")
+            found.update(answer["found"])
+            if not answer["ok"]:
+                wrong.append(answer["why"])
+        self.page(out / "bayplate/state/bayplate.db", wrong, found)
+        if (out / "last").exists() and (out / "last").read_text() == "1\n":
+            found["file/last"] = "1"
+        ini = out / "bayplate/device.ini"
+        found["identity"] = "data" if ini.exists() and ini.read_text() == device.IDENTITY else ""
+        return wrong, found
+
+    @staticmethod
+    def page(path, wrong, found):
+        if not path.exists() or path.stat().st_size == 0:
+            return
+        try:
+            db = sqlite3.connect(path)
+            if db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+                wrong.append("the terminal's database is damaged")
+            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'user'").fetchone():
+                found.update({f"page/{name}": "there" for (name,) in db.execute("SELECT name FROM user")})
+            db.close()
+        except sqlite3.DatabaseError as error:
+            wrong.append(f"the terminal's database: {error}")
+
+    def judge(self, picture, promises):
+        wrong = []
+        parts, first = self.once(picture, "table", ["table", "data"], picture.table)
+        if parts is None or len(parts) != 7:
+            return ["no partition table is whole"]
+        self.repaired += not first
+        env = environment(picture.read("env", 0, 2 * ENV_OTHER))
+        if env is None:
+            wrong.append("neither copy of the environment is whole")
+        count, slot = starts(env, lambda s: self.whole(picture, s))
+        if count is None:
+            wrong.append(f"no slot starts with {env}")
+        else:
+            self.most_starts = max(self.most_starts, count)
+        script, on_boot = self.boot(picture)
+        if not script:
+            wrong.append("the boot script is gone")
+        bad, found = self.data(picture)
+        wrong += bad
+        found = dict(found)
+        if not found.pop("identity") and not on_boot:
+            wrong.append("the board's identity is gone")
+        return wrong + promises.wrong({**found, **self.of_environment(env, promises)})
+
+    @staticmethod
+    def of_environment(env, promises):
+        """Only what was promised of it: it changes at each start."""
+        out = {}
+        asked = {*promises.done, *promises.begun}
+        if env and "env/first" in asked and env.get("BOOT_ORDER", "").startswith("B"):
+            out["env/first"] = "B"
+        if env and "env/left" in asked:
+            out["env/left"] = env.get("BOOT_A_LEFT", "")
+        return out
+
+
+def play(a, image, base, log, folder):
+    """Cuts the power after each write and each flush; what was seen, as a dict."""
+    disk = Disk(base, device.SIZE, folder)
+    checker = Checker(image, folder, a.program, a.visits)
+    promises, rng = Promises(), random.Random(a.seed)
+    seen = {"writes": 0, "flushes": 0, "megabytes": 0, "cuts": 0, "pictures": 0, "bad": 0, "promises": 0}
+    by_region, begun, shown, samples = {}, time.monotonic(), 0, []
+    events = sum(k != "mark" for k, _, _ in read_log(log))
+    stride = max(1, events // a.boots) if a.boots else 0
+    n = 0
+    for kind, at, data in read_log(log):
+        if kind == "mark":
+            done, key, value = data.decode().split("\t")
+            promises.mark(done == "done", key, value)
+            continue
+        touched = disk.play(kind, at, data)
+        n += 1
+        seen["flushes" if kind == "flush" else "writes"] += 1
+        seen["megabytes"] += len(data)
+        for name in touched:
+            by_region[name] = by_region.get(name, 0) + 1
+        # Where the board's start is decided each write counts; elsewhere every N-th.
+        if n % a.every and not {"env", "boot", "table"} & set(touched):
+            continue
+        seen["cuts"] += 1
+        for how in ("strict", "all", *["chance"] * a.chances):
+            picture = disk.picture(how, rng)
+            seen["pictures"] += 1
+            wrong = checker.judge(picture, promises)
+            if wrong:
+                seen["bad"] += 1
+                shown += 1
+                if shown <= SHOWN:
+                    print(f"cut after write or flush {n} ({kind} {'+'.join(touched)}), {how}: {'; '.join(wrong[:4])}", flush=True)
+            # A start of a real board takes long: some of them, and by preference where the environment is written.
+            if stride and how != "strict" and (n % stride == 0 or "env" in touched and len(samples) < a.boots):
+                samples.append((n, how))
+                begin = time.monotonic()
+                bad, seconds, after = device.boots(picture, folder / f"boot-{n}-{how}", a.patience)
+                with after.open("rb") as f:
+                    parts, _ = read_gpt(lambda at_, size: (f.seek(at_), f.read(size))[1], device.SIZE)
+                    f.seek(parts["data"][0])
+                    (folder / "after.ext4").write_bytes(f.read())
+                worse, found = checker.data_of(folder / "after.ext4")
+                found.pop("identity")
+                of_env = {k: v for p in (promises.done, promises.begun) for k in p if k.startswith("env/")
+                          for v in [promises.done.get(k, "")]}
+                bad += worse + promises.wrong({**found, **of_env})
+                seen["bad"] += bool(bad)
+                device.tell(f"booted with the picture {how} of cut {n}: {'; '.join(bad) or 'all there'}; up in {seconds:.0f} s")
+                shutil.rmtree(folder / f"boot-{n}-{how}")
+                begun += time.monotonic() - begin
+    checker.looker.end()
+    return {**seen, "megabytes": round(seen["megabytes"] / device.MIB), "by_partition": by_region, "promises": len(promises.done),
+            "starts": checker.most_starts, "second_table": checker.repaired, "boots": len(samples),
+            "seconds": round(time.monotonic() - begun)}
+
+
+def run(a):
+    """power-cut --device"""
+    image = pathlib.Path(a.image)
+    folder = device.temporary()
+    try:
+        if a.log:
+            log = pathlib.Path(a.log)
+            base = log.parent / "bayplate-board.img"
+        else:
+            log = device.Life(image, a.guest_program, folder, a.visits, not a.no_update, a.patience).run()
+            base = folder / "bayplate-board.img"
+        if a.keep_log:
+            keep = pathlib.Path(a.keep_log)
+            keep.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(log, keep / "log", dirs_exist_ok=True)
+            for name in (base, base.parent / "signing.dtb"):
+                subprocess.run(["cp", "--sparse=always", name, keep], check=True)
+        elif not a.log:
+            (folder / "carried.img").unlink()
+        play_in = folder / "play"
+        play_in.mkdir()
+        shutil.copy(base.parent / "signing.dtb", play_in)
+        return play(a, image, base, log, play_in)
+    finally:
+        shutil.rmtree(folder)
