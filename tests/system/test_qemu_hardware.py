@@ -200,7 +200,7 @@ def terminal(guest, wires):
     """bayplated as the image runs it: own user, device rules, configuration."""
     wires.put(4, True)
     guest.sh("printf '[trigger]\\nline = gpiochip0:4\\n[lamp]\\nir = gpiochip0:7\\nir_on_below = 254\\nir_off_above = 255\\n' "
-             ">>/etc/bayplate/bayplate.ini; systemctl start bayplated", timeout=PATIENCE)
+             ">>/etc/bayplate/bayplate.ini && systemctl start bayplated", timeout=PATIENCE)
     metrics = "curl -fsS --max-time 20 http://127.0.0.1:8080/metrics | grep -E 'bayplate_(trigger|camera)'"
     until(guest, metrics, lambda text: "bayplate_triggers_total 1" in text and "bayplate_trigger_active 1" in text)
     wires.put(4, False)
@@ -276,6 +276,7 @@ def main():
         more += ["-qtest", f"unix:{folder}/work/qtest,server=on,wait=off", "-qtest-log", "/dev/null"]
         with Guest(IMAGE, folder / "work", clip=clip, more=more) as guest:
             guest.connect(PATIENCE)
+            until(guest, "systemctl is-active bayplated", lambda text: text.strip() == "active")  # its data are there, too
             wires = Wires(folder / "work")
             guest.sh("for d in /sys/block/vd*; do test \"$(cat $d/serial)\" = probe || continue; "
                      f"head -c {len(probe)} /dev/${{d##*/}} >/run/probe && chmod 755 /run/probe && exit 0; done; exit 1", timeout=120)
