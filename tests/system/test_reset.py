@@ -61,7 +61,7 @@ class Partition:
         assert fsck.returncode == 0, fsck.stdout
         names = call("debugfs", "-R", "ls -p /", self.path).stdout
         assert sorted(line.split("/")[5] for line in names.splitlines() if line) == [".", "..", "lost+found"], names
-        assert "data" in call("e2label", self.path).stdout
+        assert "new" in call("e2label", self.path).stdout
 
 
 def live(folder):
