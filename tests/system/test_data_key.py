@@ -71,7 +71,7 @@ def run(folder):
         assert int(guest.sh("df -k /data | tail -1").split()[1]) > 400_000, "the partition was not made as large as the card"
         guest.sh(f"for i in $(seq 500); do echo \"{PLATE} number $i\"; done >/data/bayplate/state/planted; sync")
         # What is not encrypted is found: between partition table and partitions.
-        guest.sh(f"echo 'plain {PLATE[1:]}' | dd of=/dev/vda bs=512 seek=1024 count=1 conv=sync,notrunc,nocreat oflag=direct 2>/dev/null")
+        guest.sh(f"echo 'plain {PLATE[1:]}' | dd of=/dev/vda bs=512 seek=1024 count=1 conv=sync,notrunc,nocreat,fsync 2>/dev/null")
         print(f"ok   first start: encrypted with the board's key, as large as the card; the terminal runs after {seconds:.0f} s", flush=True)
     whole, data = card(folder)
     assert f"plain {PLATE[1:]}".encode() in whole
