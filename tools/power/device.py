@@ -85,7 +85,8 @@ class Life:
             if want in got:
                 return got
             if time.monotonic() > end:
-                raise GuestError(f"{command!r} said {got!r}, wanted {want!r}")
+                log = self.sh("journalctl -b --no-pager | tail -40", check=False)
+                raise GuestError(f"{command!r} said {got!r}, wanted {want!r}\n{log}\n{self.guest.tail()}")
             time.sleep(1)
 
     def up(self, slot):
@@ -118,10 +119,12 @@ class Life:
             self.sh(f"mkdir /data/power && sync /data && /run/power-run --marks /data/power /dev/vda {self.visits}")
             tell(f"{self.visits} visits' work done after {self.guest.seconds():.0f} s")
             if self.update:
-                self.sh(f"dd if=$(cat /run/carried) of=/data/update.raucb bs=1M skip={self.bundle_at} "
-                        f"count={-(-self.bundle_size // MIB)} 2>/dev/null; truncate -s {self.bundle_size} /data/update.raucb")
-                out = self.sh("mark begun env/first B; bayplate-update --json /data/update.raucb && mark done env/first B; "
-                              "rm /data/update.raucb")
+                # In memory, as it were on a stick: what is in it would be most of what is written, and nothing is promised of it.
+                self.sh("mkdir /run/stick && mount -t tmpfs -o size=200M tmpfs /run/stick && "
+                        f"dd if=$(cat /run/carried) of=/run/stick/update.raucb bs=1M skip={self.bundle_at} "
+                        f"count={-(-self.bundle_size // MIB)} 2>/dev/null && truncate -s {self.bundle_size} /run/stick/update.raucb")
+                out = self.sh("mark begun env/first B; bayplate-update --json /run/stick/update.raucb && mark done env/first B; "
+                              "umount /run/stick")
                 if '"result":"installed"' not in out:
                     raise GuestError(f"the update said {out}")
                 tell(f"updated after {self.guest.seconds():.0f} s")
