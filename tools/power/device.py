@@ -128,7 +128,7 @@ class Life:
                 if '"result":"installed"' not in out:
                     raise GuestError(f"the update said {out}")
                 tell(f"updated after {self.guest.seconds():.0f} s")
-                self.sh("systemctl --no-block reboot")
+                self.sh("systemctl --no-block --job-mode=replace-irreversibly start reboot.target")  # asks no logind
                 self.guest.disconnect()
                 at = self.guest.expect("bayplate: slot B", self.patience)
                 self.guest.log = self.guest.log[at:]
