@@ -16,6 +16,7 @@ from promises import Looker, Promises
 
 ENV_SIZE, ENV_OTHER = 0x4000, 0x10000  # board/image/parts/disk.py
 SHOWN = 10
+DECIDING = {"table", "boot", "env"}  # where it is decided whether and what the board starts
 
 
 def environment(raw):
@@ -160,32 +161,59 @@ class Checker:
         return out
 
 
+def to_boot(disk, log, count):
+    """{cut: which picture} for real starts, which take long: half of them where the board's start is decided."""
+    deciding, n = [], 0
+    for kind, at, data in read_log(log):
+        n += kind != "mark"
+        if any(r.name in DECIDING and at < r.at + r.size and at + len(data) > r.at for r in disk.regions) and kind in ("write", "sure"):
+            deciding.append(n)
+    half = count // 2 if deciding else 0
+    chosen = [deciding[i * len(deciding) // half] for i in range(half)] + [(2 * i + 1) * n // (2 * (count - half)) for i in range(count - half)]
+    return {cut: ("all", "chance")[i % 2] for i, cut in enumerate(sorted(set(chosen)))}
+
+
+def boot(checker, picture, promises, folder, name, patience):
+    """A real start with the picture, and what is on the card afterwards."""
+    bad, seconds, after = device.boots(picture, folder / name, patience)
+    with after.open("rb") as f:
+        def read(at, size):
+            f.seek(at)
+            return f.read(size)
+        parts, _ = read_gpt(read, device.SIZE)
+        (folder / "after.ext4").write_bytes(read(*parts["data"]))
+    worse, found = checker.data_of(folder / "after.ext4")
+    found.pop("identity")
+    of_environment = {k: v for k, v in promises.done.items() if k.startswith("env/")}  # each start changes it
+    shutil.rmtree(folder / name)
+    return bad + worse + promises.wrong({**found, **of_environment}), seconds
+
+
 def play(a, image, base, log, folder):
     """Cuts the power after each write and each flush; what was seen, as a dict."""
     disk = Disk(base, device.SIZE, folder)
     checker = Checker(image, folder, a.program, a.visits)
     promises, rng = Promises(), random.Random(a.seed)
     seen = {"writes": 0, "flushes": 0, "megabytes": 0, "cuts": 0, "pictures": 0, "bad": 0, "promises": 0}
-    by_region, begun, shown, samples = {}, time.monotonic(), 0, []
-    events = sum(k != "mark" for k, _, _ in read_log(log))
-    stride = max(1, events // a.boots) if a.boots else 0
+    by_region, begun, shown, booted = {}, time.monotonic(), 0, 0
+    samples = to_boot(disk, log, a.boots)
     n = 0
     for kind, at, data in read_log(log):
         if kind == "mark":
             done, key, value = data.decode().split("\t")
             promises.mark(done == "done", key, value)
             continue
-        touched = disk.play(kind, at, data)
+        touched = disk.play(kind, at, data) if not (a.lying and kind == "flush") else []
         n += 1
         seen["flushes" if kind == "flush" else "writes"] += 1
         seen["megabytes"] += len(data)
         for name in touched:
             by_region[name] = by_region.get(name, 0) + 1
         # Where the board's start is decided each write counts; elsewhere every N-th.
-        if n % a.every and not {"env", "boot", "table"} & set(touched):
+        if n % a.every and not DECIDING & set(touched) and n not in samples:
             continue
         seen["cuts"] += 1
-        for how in ("strict", "all", *["chance"] * a.chances):
+        for how in ("strict", "all", *["chance"] * max(a.chances, n in samples)):
             picture = disk.picture(how, rng)
             seen["pictures"] += 1
             wrong = checker.judge(picture, promises)
@@ -194,27 +222,17 @@ def play(a, image, base, log, folder):
                 shown += 1
                 if shown <= SHOWN:
                     print(f"cut after write or flush {n} ({kind} {'+'.join(touched)}), {how}: {'; '.join(wrong[:4])}", flush=True)
-            # A start of a real board takes long: some of them, and by preference where the environment is written.
-            if stride and how != "strict" and (n % stride == 0 or "env" in touched and len(samples) < a.boots):
-                samples.append((n, how))
+            if samples.get(n) == how:
+                del samples[n]
                 begin = time.monotonic()
-                bad, seconds, after = device.boots(picture, folder / f"boot-{n}-{how}", a.patience)
-                with after.open("rb") as f:
-                    parts, _ = read_gpt(lambda at_, size: (f.seek(at_), f.read(size))[1], device.SIZE)
-                    f.seek(parts["data"][0])
-                    (folder / "after.ext4").write_bytes(f.read())
-                worse, found = checker.data_of(folder / "after.ext4")
-                found.pop("identity")
-                of_env = {k: v for p in (promises.done, promises.begun) for k in p if k.startswith("env/")
-                          for v in [promises.done.get(k, "")]}
-                bad += worse + promises.wrong({**found, **of_env})
+                bad, seconds = boot(checker, picture, promises, folder, f"boot-{n}", a.patience)
+                booted += 1
                 seen["bad"] += bool(bad)
                 device.tell(f"booted with the picture {how} of cut {n}: {'; '.join(bad) or 'all there'}; up in {seconds:.0f} s")
-                shutil.rmtree(folder / f"boot-{n}-{how}")
                 begun += time.monotonic() - begin
     checker.looker.end()
     return {**seen, "megabytes": round(seen["megabytes"] / device.MIB), "by_partition": by_region, "promises": len(promises.done),
-            "starts": checker.most_starts, "second_table": checker.repaired, "boots": len(samples),
+            "starts": checker.most_starts, "second_table": checker.repaired, "boots": booted,
             "seconds": round(time.monotonic() - begun)}
 
 
