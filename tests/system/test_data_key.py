@@ -98,6 +98,16 @@ def run(folder):
         seconds = up(guest)
         assert guest.sh("tail -n 1 /data/bayplate/state/planted").strip() == f"{PLATE} number 500"
         print(f"ok   back in its own board all is there; the terminal runs after {seconds:.0f} s", flush=True)
+        since = len(guest.log)
+        guest.sh("/usr/lib/bayplate/factory-reset")
+        guest.disconnect()
+        guest.expect("bayplate: slot A", PATIENCE, since)
+        up(guest)
+        assert "/dev/mapper/data on /data type ext4" in guest.sh("mount") and not guest.sh("ls /data/bayplate/state/planted || true").startswith("/data")
+        guest.sh("sync")
+    after = card(folder)[1]
+    assert after[:4] == b"LUKS" and opens(folder, after, ours) and after[4096:1 << 20] != data[4096:1 << 20]
+    print("ok   reset to factory state: erased, and encrypted anew", flush=True)
 
 
 def main():
