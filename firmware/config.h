@@ -77,11 +77,13 @@ struct config {
     char mark[CONFIG_PATH_MAX]; // exists when bayplate-clock had to set the clock
     int every_min;
   } time;
-  char release_file[CONFIG_PATH_MAX]; // what system this is (firmware/release.h)
-  char update_state[CONFIG_PATH_MAX]; // how far an update is (firmware/update/update_state.h)
-  char trouble_file[CONFIG_PATH_MAX]; // why the data partition is not there; there only then
-  char update_file[CONFIG_PATH_MAX];  // how the last update went (firmware/update_report.h)
-  char device_file[CONFIG_PATH_MAX];  // who the board is (firmware/device_id.h); need not be there
+  char release_file[CONFIG_PATH_MAX];    // what system this is (firmware/release.h)
+  char update_state[CONFIG_PATH_MAX];    // how far an update is (firmware/update/update_state.h)
+  char trouble_file[CONFIG_PATH_MAX];    // why the data partition is not there; there only then
+  char repair_file[CONFIG_PATH_MAX];     // that it was damaged and repaired; there only then
+  char encryption_file[CONFIG_PATH_MAX]; // whether it is encrypted, in one line
+  char update_file[CONFIG_PATH_MAX];     // how the last update went (firmware/update_report.h)
+  char device_file[CONFIG_PATH_MAX]; // who the board is (firmware/device_id.h); need not be there
   struct {
     char socket[CONFIG_PATH_MAX]; // for bayplate-port; empty: none
     char group[CONFIG_TEXT_MAX];  // that may use it; empty: bayplated's own

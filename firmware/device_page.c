@@ -100,21 +100,25 @@ bool device_page_json(struct device_page *d, char **json, struct err *e) {
   struct update_report report;
   struct update_state updating;
   int restart_s = -1;
-  char until[11], built[11], trouble[ERR_TEXT_MAX];
+  char until[11], built[11], trouble[ERR_TEXT_MAX], repaired[ERR_TEXT_MAX],
+      encryption[ERR_TEXT_MAX];
   if (!update_report_load(&report, d->o.report_file, NULL))
     report = (struct update_report){0}; // whoever wrote it has logged it
   status_updating(d->o.state_file, d->o.clock, &updating, &restart_s);
   status_trouble(d->o.trouble_file, trouble);
+  status_line(d->o.repair_file, repaired);
+  status_line(d->o.encryption_file, encryption);
   release_supported_until(&d->release, until);
   release_built(&d->release, built);
   const char *version = d->release.version[0] ? d->release.version : BAYPLATE_VERSION;
   json_t *root = json_pack(
-      "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b}", "serial",
+      "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "serial",
       word(d->o.id->serial), "model", word(d->o.id->model), "board", word(d->release.board),
       "version", version, "slot", word(d->slot), "built", word(built), "supported_until",
       word(until), "supported", supported(d, until), "image", d->image, "report",
       status_report_json(&report), "updating", status_updating_json(&updating, restart_s), "upload",
-      upload_json(d), "data_trouble", word(trouble), "resetting", access(d->reset_file, F_OK) == 0);
+      upload_json(d), "data_trouble", word(trouble), "data_repaired", word(repaired), "encryption",
+      word(encryption), "resetting", access(d->reset_file, F_OK) == 0);
   *json = root ? json_dumps(root, JSON_COMPACT) : NULL;
   json_decref(root);
   return *json ? true : err_set(e, ERR_NOMEM, "no memory");

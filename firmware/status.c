@@ -19,15 +19,21 @@ struct view {
   char trouble[ERR_TEXT_MAX];
 };
 
-void status_trouble(const char *path, char out[ERR_TEXT_MAX]) {
+bool status_line(const char *path, char out[ERR_TEXT_MAX]) {
   out[0] = '\0';
   FILE *f = path && path[0] ? fopen(path, "re") : NULL;
   if (!f)
-    return;
-  if (!fgets(out, ERR_TEXT_MAX, f) || out[0] == '\n')
-    (void)snprintf(out, ERR_TEXT_MAX, "the data partition cannot be used");
+    return false;
+  if (!fgets(out, ERR_TEXT_MAX, f))
+    out[0] = '\0';
   out[strcspn(out, "\n")] = '\0';
   (void)fclose(f); // only read
+  return true;
+}
+
+void status_trouble(const char *path, char out[ERR_TEXT_MAX]) {
+  if (status_line(path, out) && out[0] == '\0')
+    (void)snprintf(out, ERR_TEXT_MAX, "the data partition cannot be used");
 }
 
 void status_updating(const char *path, const struct bp_clock *clock, struct update_state *out,

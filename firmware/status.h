@@ -41,6 +41,8 @@ BP_CHECK bool status_health(const struct status_sources *s, bool *ok, char **jso
 
 // Parts of it that the device page shows, too.
 void status_trouble(const char *path, char out[ERR_TEXT_MAX]); // "": none
+// A file's first line; "" and false when it is not there.
+bool status_line(const char *path, char out[ERR_TEXT_MAX]);
 void status_updating(const char *path, const struct bp_clock *clock, struct update_state *out,
                      int *restart_s);
 json_t *status_report_json(const struct update_report *r);

@@ -47,6 +47,8 @@ bool terminal_start_device_page(struct terminal *t, struct err *e) {
                                         .report_file = t->config.update_file,
                                         .state_file = t->config.update_state,
                                         .trouble_file = t->config.trouble_file,
+                                        .repair_file = t->config.repair_file,
+                                        .encryption_file = t->config.encryption_file,
                                         .store_dir = t->config.store.dir,
                                         .reserve_bytes = (uint64_t)t->config.store.reserve_mb
                                                          << 20};

@@ -30,12 +30,20 @@ function fact(key, value, bad = false) {
   return [el('dt', '', t(`f_${key}`)), dd];
 }
 
+// The image's data-crypt writes these lines.
+function cryptWord(line) {
+  if (line.startsWith('encrypted with a key of this board')) return 'x_own';
+  if (line.startsWith('encrypted')) return 'x_other';
+  return line.includes('in use since') ? 'x_before' : 'x_none';
+}
+
 function drawFacts(s) {
   const over = s.supported === false;
   $('facts').replaceChildren(
     ...fact('model', s.model), ...fact('serial', s.serial), ...fact('version', s.version),
     ...(s.slot ? fact('slot', s.slot) : []), ...(s.built ? fact('built', s.built) : []),
-    ...fact('until', s.supported_until ? (over ? t('over', { d: s.supported_until }) : s.supported_until) : t('untold'), over));
+    ...fact('until', s.supported_until ? (over ? t('over', { d: s.supported_until }) : s.supported_until) : t('untold'), over),
+    ...(s.encryption ? fact('crypt', t(cryptWord(s.encryption))) : []));
 }
 
 // Which phase is at hand, how far, and in words.
@@ -116,6 +124,8 @@ function draw() {
   if (!state) return;
   $('trouble').hidden = !state.data_trouble;
   $('trouble-text').textContent = state.data_trouble ? t('dataText', { what: state.data_trouble }) : '';
+  $('repaired').hidden = !state.data_repaired;
+  $('repaired-text').textContent = state.data_repaired ?? '';
   drawFacts(state);
   drawPhases(state);
   drawLast(state);

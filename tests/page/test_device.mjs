@@ -67,7 +67,8 @@ const terminal = {
     fs.writeFileSync(`${dir}/bayplate.ini`, `[shop]\nname = 示范专营店\n[camera]\nsource = sim:?fps=5\n[vision]\nmodels = ${SOURCE}/vision/models\n`
       + `[store]\ndir = ${data}/state\nreserve_mb = 0\n[http]\nport = ${this.port}\nport_file = ${dir}/port\n`
       + `[device]\nfile = ${dir}/device.ini\nupdate_file = ${data}/update/report.ini\nupdate_state = ${boot}/update.ini\n`
-      + `release_file = ${dir}/release\ntrouble_file = ${boot}/data-trouble\n`);
+      + `release_file = ${dir}/release\ntrouble_file = ${boot}/data-trouble\n`
+      + `repair_file = ${boot}/data-repaired\nencryption_file = ${boot}/data-encryption\n`);
     const out = fs.openSync(log, 'a');
     this.child = spawn(`${BINARY}/firmware/bayplated`, ['-c', `${dir}/bayplate.ini`], { stdio: ['ignore', 'ignore', out], env: { ...process.env, RUNTIME_DIRECTORY: `${dir}/run` } });
     fs.closeSync(out);
@@ -262,6 +263,22 @@ await runAll({
     await board.screenshot({ path: path.join(SHOTS, 'device-trouble-board-zh.png') });
     await board.close();
     fs.rmSync(`${boot}/data-trouble`);
+  },
+
+  async 'what was repaired and whether data is encrypted stand there'() {
+    assert.ok(await page.isHidden('#repaired'));
+    fs.writeFileSync(`${boot}/data-repaired`, '/dev/vda7: ***** FILE SYSTEM WAS MODIFIED *****\n');
+    for (const [line, word] of [['not encrypted: this board has no key of its own', /未加密：本机没有/], ['encrypted with a key of this board', /已加密，密钥在本机/],
+      ['encrypted for another board', /没有它的密钥/], ['not encrypted: in use since before this board could', /未加密：分区/]]) {
+      fs.writeFileSync(`${boot}/data-encryption`, `${line}\n`);
+      await soon(line, async () => word.test(await text('#facts')));
+    }
+    await soon('repaired', () => page.isVisible('#repaired'));
+    assert.match(await text('#repaired'), /可能已丢失[^]*MODIFIED/);
+    await shot('repaired-zh');
+    assert.deepEqual(await barriers(page), []);
+    fs.rmSync(`${boot}/data-repaired`);
+    fs.rmSync(`${boot}/data-encryption`);
   },
 
   async 'the way back to factory state needs a manager and the serial'() {

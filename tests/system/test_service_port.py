@@ -22,6 +22,9 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+from verity_bundle import write_bundle  # noqa: E402
+
 PORT = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 else None
 FLASH = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1][0] != "-" else None
 CLONE_NEWNET = 0x40000000
@@ -504,16 +507,10 @@ class Test(unittest.TestCase):
 
     def bundle_by_the_technicians_program(self, address):
         w = self.world
-        key, cert, manifest, bundle = (w.dir / n for n in ("key.pem", "cert.pem", "manifest", "new.raucb"))
-        manifest.write_text("[update]\ncompatible=bayplate-test\nversion=99.0\n")
-
-        def run(*args):
-            return subprocess.run([str(a) for a in args], check=True, capture_output=True).stdout
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-            "-out", cert, "-days", "2", "-subj", "/CN=test")
-        sig = run("openssl", "cms", "-sign", "-binary", "-nodetach", "-nosmimecap", "-in", manifest, "-signer", cert,
-                  "-inkey", key, "-outform", "DER")
-        bundle.write_bytes(os.urandom(5_000_001) + sig + len(sig).to_bytes(8, "big"))
+        key, cert, bundle = (w.dir / n for n in ("key.pem", "cert.pem", "new.raucb"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                        str(key), "-out", str(cert), "-days", "2", "-subj", "/CN=test"], check=True, capture_output=True)
+        write_bundle(bundle, 5_000_001, "bayplate-test", "99.0", cert, key)
         with inside(w.lap):
             r = subprocess.run([str(FLASH), "--net", address, "--claim", CODE, "--keyring", str(cert), "--json",
                                 str(bundle)], capture_output=True, text=True)

@@ -20,6 +20,8 @@ import threading
 import unittest
 import urllib.parse
 
+from verity_bundle import write_bundle
+
 PROGRAM, SOURCE = (pathlib.Path(p) for p in (sys.argv[1:3] if len(sys.argv) > 2 else (".", ".")))
 NEEDED = ("sfdisk", "mkfs.vfat", "mcopy", "mtype", "zstd", "openssl")
 MB = 1 << 20
@@ -441,24 +443,8 @@ class Net(unittest.TestCase):
         Flash.tearDownClass()
 
     def make_bundle(self, signer="signer", compatible="bayplate-test", version="1.3.0"):
-        """The layout of RAUC's verity bundles: a squashfs (its head alone is looked at), its hash tree (see the kernel's
-        verity.rst), a signature over the manifest."""
-        body = bytearray(os.urandom(3 * MB))
-        body[:4], body[40:48] = b"hsqs", (3 * MB - 77).to_bytes(8, "little")
-        salt, levels, below = os.urandom(32), [], bytes(body)
-        while not levels or len(levels[0]) > 4096:
-            sums = b"".join(hashlib.sha256(salt + below[i:i + 4096]).digest() for i in range(0, len(below), 4096))
-            below = sums + bytes(-len(sums) % 4096)
-            levels.insert(0, below)
-        tree = b"".join(levels)
         path = self.dir / f"{signer}-{compatible}-{version}.raucb"
-        manifest = self.dir / "m"
-        manifest.write_text(f"[update]\ncompatible={compatible}\nversion={version}\n[bundle]\nformat=verity\n"
-                            f"verity-hash={hashlib.sha256(salt + levels[0]).hexdigest()}\nverity-salt={salt.hex()}\n"
-                            f"verity-size={len(tree)}\n")
-        sig = run("openssl", "cms", "-sign", "-binary", "-nodetach", "-nosmimecap", "-in", manifest, "-signer",
-                  Flash.base / f"{signer}.pem", "-inkey", Flash.base / f"{signer}.key", "-outform", "DER")
-        path.write_bytes(body + tree + sig + len(sig).to_bytes(8, "big"))
+        write_bundle(path, 3 * MB - 77, compatible, version, Flash.base / f"{signer}.pem", Flash.base / f"{signer}.key")
         return path
 
     def send(self, *args, bundle=None, claim=CLAIM):
