@@ -23,6 +23,7 @@ def main():
     ap.add_argument("--out", required=True, help="folder to write; made when it is not there")
     ap.add_argument("--per", type=int, default=4, help="plates of each type and province")
     ap.add_argument("--seed", type=int, default=78)
+    ap.add_argument("--provinces", default="".join(PROVINCES), help="only these, as \"青赣\"; default: all")
     a = ap.parse_args()
     cv2.setNumThreads(1)
     os.makedirs(os.path.join(a.out, "img"), exist_ok=True)
@@ -33,7 +34,7 @@ def main():
         w = csv.writer(f, lineterminator="\n")
         w.writerow(["path", "plate", "type", "x0", "y0", "x1", "y1"] + [f"c{i}{c}" for i in range(4) for c in "xy"])
         for t in TYPES:
-            for p in PROVINCES:
+            for p in [p for p in PROVINCES if p in a.provinces]:
                 for k in range(a.per):
                     im, text = data.hard(rng, glyphs, bg, t, p)
                     name = f"img/{t}_{PROVINCES.index(p):02d}_{k}.png"
