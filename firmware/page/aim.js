@@ -4,7 +4,7 @@ import { $, el } from './dom.js';
 import { t, apply, toggle, addWords } from './i18n.js';
 import { words } from './aim_words.js';
 import { spoken } from './plate.js';
-import { session, gate, logout, post } from './login.js';
+import { whoIs, gate, logout, post } from './login.js';
 import { watchPicture, drawOver, beginRegion, endRegion, regionFault, drawing, undo, clearPoints, wireRegion } from './aim_view.js';
 import { aimStep, regionStep, directionStep, carsStep, sheetStep } from './aim_steps.js';
 
@@ -156,13 +156,7 @@ function show(s) {
 
 async function start() {
   signedIn = false;
-  let s;
-  try {
-    s = await session();
-  } catch {
-    setTimeout(start, 2000);
-    return;
-  }
+  const s = await whoIs();
   if (s.person) {
     show(s);
     return;

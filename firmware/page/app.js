@@ -5,7 +5,7 @@ import { t, apply, toggle } from './i18n.js';
 import { bigCard, smallCard, sinceText, nearest, daysText } from './card.js';
 import { spoken } from './plate.js';
 import { follow } from './sse.js';
-import { session, gate, logout, openPeople } from './login.js';
+import { session, whoIs, gate, logout, openPeople } from './login.js';
 import { openHistory, wireHistory } from './history.js';
 import { chime, soundOn, toggleSound } from './sound.js';
 
@@ -212,13 +212,7 @@ function show(s) {
 async function start() {
   end?.();
   end = null;
-  let s;
-  try {
-    s = await session();
-  } catch {
-    setTimeout(start, 2000);
-    return;
-  }
+  const s = await whoIs();
   if (s.person) {
     show(s);
     return;

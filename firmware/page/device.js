@@ -4,7 +4,7 @@
 import { $, el, day, hhmm } from './dom.js';
 import { t, apply, toggle, addWords } from './i18n.js';
 import { words } from './device_words.js';
-import { session, gate, logout, post, send } from './login.js';
+import { whoIs, gate, logout, post, send } from './login.js';
 import { upload, nameOf } from './device_upload.js';
 
 const PAUSE_MS = 1000;
@@ -221,13 +221,7 @@ async function show(s) {
 
 async function start() {
   role = '';
-  let s;
-  try {
-    s = await session();
-  } catch {
-    setTimeout(start, 2000);
-    return;
-  }
+  const s = await whoIs();
   if (s.person) {
     show(s);
     return;

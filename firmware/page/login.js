@@ -13,6 +13,15 @@ export async function session() {
   return s;
 }
 
+// The same, asked until the terminal answers.
+export async function whoIs() {
+  for (;;) {
+    const s = await session().catch(() => null);
+    if (s) return s;
+    await new Promise((again) => { setTimeout(again, 2000); });
+  }
+}
+
 export async function logout() {
   await fetch('/api/v1/session', { method: 'DELETE', headers: { 'X-CSRF-Token': csrf } });
 }

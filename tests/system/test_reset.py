@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 from bayplate import BINARY, SOURCE, Terminal, clip, until
+from cases import run_cases
 
 RESET = BINARY / "firmware/reset/bayplate-reset"
 LIB = SOURCE / "board/image/common/root/usr/lib/bayplate"
@@ -209,18 +210,9 @@ def main():
     if lost:
         print(f"skipped: missing {', '.join(lost)}")
         return 77
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="bayplate-life-") as site:
         Partition.life, Partition.plates = live(pathlib.Path(site))
-        for case in CASES:
-            with tempfile.TemporaryDirectory(prefix="bayplate-reset-", dir=MEMORY) as folder:
-                try:
-                    case(Partition(pathlib.Path(folder)))
-                    print(f"ok   {case.__name__}", flush=True)
-                except AssertionError as error:
-                    failed += 1
-                    print(f"FAIL {case.__name__}: {error}", flush=True)
-    return 1 if failed else 0
+        return run_cases(CASES, Partition, "bayplate-reset-", MEMORY)
 
 
 if __name__ == "__main__":

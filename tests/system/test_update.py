@@ -8,7 +8,8 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
+
+from cases import run_cases
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("BAYPLATE_BINARY_DIR", TOP / "build/asan"))
@@ -187,16 +188,7 @@ def main():
     if lost or not UPDATE.exists():
         print(f"skipped: missing {', '.join(lost) or UPDATE}")
         return 77
-    failed = 0
-    for case in CASES:
-        with tempfile.TemporaryDirectory(prefix="bayplate-update-") as folder:
-            try:
-                case(World(pathlib.Path(folder)))
-                print(f"ok   {case.__name__}", flush=True)
-            except AssertionError as error:
-                failed += 1
-                print(f"FAIL {case.__name__}: {error}", flush=True)
-    return 1 if failed else 0
+    return run_cases(CASES, World, "bayplate-update-")
 
 
 if __name__ == "__main__":

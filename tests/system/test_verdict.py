@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from bayplate import BINARY, SOURCE, Terminal, clip, until
+from cases import run_cases
 
 LIB = SOURCE / "board/image/common/root/usr/lib/bayplate"
 READ = BINARY / "tools/bayplate-read"
@@ -186,19 +187,10 @@ CASES = [same_reader_proves_itself, worse_reader_goes_back_and_says_so, reader_t
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="bayplate-verdict-") as site:
         Board.golden = fill(pathlib.Path(site))
         print("ok   fill", flush=True)
-        for case in CASES:
-            with tempfile.TemporaryDirectory(prefix="bayplate-verdict-") as folder:
-                try:
-                    case(Board(pathlib.Path(folder)))
-                    print(f"ok   {case.__name__}", flush=True)
-                except AssertionError as error:
-                    failed += 1
-                    print(f"FAIL {case.__name__}: {error}", flush=True)
-    return 1 if failed else 0
+        return run_cases(CASES, Board, "bayplate-verdict-")
 
 
 if __name__ == "__main__":

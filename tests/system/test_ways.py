@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
+from cases import run_cases
 from test_update import BINARY, TOP, UPDATE, World, call
 
 LIB = TOP / "board/image/common/root/usr/lib/bayplate"
@@ -275,17 +275,7 @@ def main():
     if lost or not UPDATE.exists():
         print(f"skipped: missing {', '.join(lost) or UPDATE}")
         return 77
-    failed = 0
-    for case in CASES:
-        with tempfile.TemporaryDirectory(prefix="bayplate-ways-") as folder:
-            begin = time.monotonic()
-            try:
-                case(Device(pathlib.Path(folder)))
-                print(f"ok   {case.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
-            except AssertionError as error:
-                failed += 1
-                print(f"FAIL {case.__name__}: {error}", flush=True)
-    return 1 if failed else 0
+    return run_cases(CASES, Device, "bayplate-ways-")
 
 
 if __name__ == "__main__":
