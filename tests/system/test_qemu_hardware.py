@@ -81,10 +81,10 @@ class Wires:
     """The wires of the board's GPIO chip, by QEMU's qtest port (the guest runs on as ever): `put` sets the level of an input,
     `seen` are the switches of an output since it was asked last, as (line, level)."""
 
-    def __init__(self, work):
+    def __init__(self, board):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(30)
-            s.connect(str(work / "qmp"))
+            s.connect(str(board / "qmp"))
             with s.makefile("rw") as f:
                 f.readline()
                 for command in ({"execute": "qmp_capabilities"}, {"execute": "qom-list", "arguments": {"path": "/machine/unattached"}}):
@@ -93,7 +93,7 @@ class Wires:
                     answer = json.loads(f.readline())
         self.chip = next("/machine/unattached/" + d["name"] for d in answer["return"] if "pl061" in d["type"])
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(work / "qtest"))
+        self.socket.connect(str(board / "qtest"))
         self.socket.settimeout(30)
         self.file = self.socket.makefile("rw")
         self.changes = []
@@ -273,11 +273,12 @@ def main():
         drive.write_bytes(probe + b"\0" * (-len(probe) % 4096))
         more = ["-drive", f"if=none,id=probe,format=raw,readonly=on,file={drive}",
                 "-device", "virtio-blk-pci,drive=probe,serial=probe,addr=8"]
-        more += ["-qtest", f"unix:{folder}/work/qtest,server=on,wait=off", "-qtest-log", "/dev/null"]
-        with Guest(IMAGE, folder / "work", clip=clip, more=more) as guest:
+        board = folder / "board"
+        more += ["-qtest", f"unix:{board}/qtest,server=on,wait=off", "-qtest-log", "/dev/null"]
+        with Guest(IMAGE, board, clip=clip, more=more) as guest:
             guest.connect(PATIENCE)
             until(guest, "systemctl is-active bayplated", lambda text: text.strip() == "active")  # its data are there, too
-            wires = Wires(folder / "work")
+            wires = Wires(board)
             guest.sh("for d in /sys/block/vd*; do test \"$(cat $d/serial)\" = probe || continue; "
                      f"head -c {len(probe)} /dev/${{d##*/}} >/run/probe && chmod 755 /run/probe && exit 0; done; exit 1", timeout=120)
             print(f"board up after {guest.seconds():.0f} s; wear: {guest.sh('/run/probe wear /data').strip()}")
