@@ -108,6 +108,18 @@ bool api_person_write(struct api *a, const struct http_request *q, struct http_r
   return true;
 }
 
+bool api_may_tend(bool page_is_there, const struct auth_person *p, struct http_response *r) {
+  if (p->role != AUTH_TECHNICIAN && p->role != AUTH_MANAGER) {
+    http_response_error(r, 403, "this page is for technicians and managers");
+    return false;
+  }
+  if (!page_is_there) {
+    http_response_error(r, 404, "this terminal has no such page");
+    return false;
+  }
+  return true;
+}
+
 json_t *api_body(const struct http_request *q, struct http_response *r) {
   const char *type = http_request_header(q, "Content-Type");
   size_t len = 0;

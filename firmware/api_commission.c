@@ -13,15 +13,7 @@
 #include <string.h>
 
 static bool may(struct api *a, const struct auth_person *p, struct http_response *r) {
-  if (p->role != AUTH_TECHNICIAN && p->role != AUTH_MANAGER) {
-    http_response_error(r, 403, "commissioning is for technicians and managers");
-    return false;
-  }
-  if (!a->o.commission) {
-    http_response_error(r, 404, "this terminal has no commissioning page");
-    return false;
-  }
-  return true;
+  return api_may_tend(a->o.commission != NULL, p, r);
 }
 
 static bool visit_number(const char *s, uint64_t *out) {

@@ -11,15 +11,7 @@
 #include <string.h>
 
 static bool may(struct api *a, const struct auth_person *p, struct http_response *r) {
-  if (p->role != AUTH_TECHNICIAN && p->role != AUTH_MANAGER) {
-    http_response_error(r, 403, "the device page is for technicians and managers");
-    return false;
-  }
-  if (!a->o.device) {
-    http_response_error(r, 404, "this terminal has no device page");
-    return false;
-  }
-  return true;
+  return api_may_tend(a->o.device != NULL, p, r);
 }
 
 void api_device_get(void *ctx, const struct http_request *q, struct http_response *r) {

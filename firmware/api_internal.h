@@ -24,6 +24,9 @@ BP_CHECK bool api_person(struct api *a, const struct http_request *q, struct htt
 // else 403.
 BP_CHECK bool api_person_write(struct api *a, const struct http_request *q, struct http_response *r,
                                struct auth_person *out);
+// Pages for who tends the device, technicians and managers: 403 for others, 404 where this terminal
+// has no such page.
+bool api_may_tend(bool page_is_there, const struct auth_person *p, struct http_response *r);
 // A browser tells where a request comes from: it must be this server. Others send no Origin.
 bool api_same_origin(const struct http_request *q);
 // The body as a JSON object, else the answer is 400 or 415 already. Caller: json_decref.

@@ -4,7 +4,7 @@ import { $, el } from './dom.js';
 import { t, apply, toggle, addWords } from './i18n.js';
 import { words } from './aim_words.js';
 import { spoken } from './plate.js';
-import { whoIs, gate, logout, post } from './login.js';
+import { whoIs, gate, refuse, post } from './login.js';
 import { watchPicture, drawOver, beginRegion, endRegion, regionFault, drawing, undo, clearPoints, wireRegion } from './aim_view.js';
 import { aimStep, regionStep, directionStep, carsStep, sheetStep } from './aim_steps.js';
 
@@ -128,17 +128,6 @@ async function poll() {
   setTimeout(poll, PAUSE_MS);
 }
 
-function refuse() {
-  const again = el('button', 'primary', t('signOutFirst'));
-  again.type = 'button';
-  again.addEventListener('click', async () => {
-    await logout().catch(() => {});
-    start();
-  });
-  $('gate').replaceChildren(el('div', 'gate-box', el('h1', '', t('aimTitle')), el('p', '', t('notAllowed')), again));
-  $('gate').hidden = false;
-}
-
 function title() {
   document.title = t('aimTitle');
 }
@@ -151,7 +140,7 @@ function show(s) {
   apply();
   title();
   if (signedIn) go(step);
-  else refuse();
+  else refuse(t('aimTitle'), t('notAllowed'), start);
 }
 
 async function start() {
@@ -175,7 +164,7 @@ $('b-lang').addEventListener('click', () => {
   title();
   $('steps').replaceChildren();
   if (signedIn) go(step);
-  else refuse();
+  else refuse(t('aimTitle'), t('notAllowed'), start);
 });
 wireRegion(() => view?.full?.());
 watchPicture(wanted, (late) => {

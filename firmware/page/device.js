@@ -4,7 +4,7 @@
 import { $, el, day, hhmm } from './dom.js';
 import { t, apply, toggle, addWords } from './i18n.js';
 import { words } from './device_words.js';
-import { whoIs, gate, logout, post, send } from './login.js';
+import { whoIs, gate, refuse, post, send } from './login.js';
 import { upload, nameOf } from './device_upload.js';
 
 const PAUSE_MS = 1000;
@@ -192,17 +192,6 @@ function title() {
   document.title = t('deviceTitle');
 }
 
-function refuse() {
-  const again = el('button', 'primary', t('signOutFirst'));
-  again.type = 'button';
-  again.addEventListener('click', async () => {
-    await logout().catch(() => {});
-    start();
-  });
-  $('gate').replaceChildren(el('div', 'gate-box', el('h1', '', t('deviceTitle')), el('p', '', t('notAllowedHere')), again));
-  $('gate').hidden = false;
-}
-
 async function show(s) {
   const may = ['technician', 'manager'].includes(s.person?.role);
   $('shop').textContent = s.shop ?? '';
@@ -211,7 +200,7 @@ async function show(s) {
   apply();
   title();
   if (!may) {
-    refuse();
+    refuse(t('deviceTitle'), t('notAllowedHere'), start);
     return;
   }
   role = s.person.role;
@@ -238,7 +227,7 @@ $('b-lang').addEventListener('click', () => {
   toggle();
   title();
   if (role) draw();
-  else refuse();
+  else refuse(t('deviceTitle'), t('notAllowedHere'), start);
 });
 $('file').addEventListener('change', () => {
   error = null;

@@ -118,6 +118,18 @@ export async function openPeople(role) {
   $('p-name').focus();
 }
 
+// Says that this page is not for who is signed in; start() is called once he has signed out.
+export function refuse(title, why, start) {
+  const again = el('button', 'primary', t('signOutFirst'));
+  again.type = 'button';
+  again.addEventListener('click', async () => {
+    await logout().catch(() => {});
+    start();
+  });
+  $('gate').replaceChildren(el('div', 'gate-box', el('h1', '', title), el('p', '', why), again));
+  $('gate').hidden = false;
+}
+
 // Shows the form; calls done(session) once signed in.
 export function gate(setup, done, values = {}, byLabel = false) {
   const main = $('gate');
