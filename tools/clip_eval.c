@@ -3,6 +3,7 @@
 // visits with the truth that tools/gate-clip wrote beside each clip.
 #include "vision/analyser.h"
 #include "vision/detector.h"
+#include "vision/grammar.h"
 #include "vision/net.h"
 #include "vision/reader.h"
 #include "vision/tess_reader.h"
@@ -153,6 +154,7 @@ static bool load_truth(struct run *r, const char *path, struct err *e) {
     const char *plate = json_string_value(json_object_get(v, "plate"));
     const char *way = json_string_value(json_object_get(v, "direction"));
     (void)snprintf(c->plate, sizeof c->plate, "%s", plate ? plate : "");
+    grammar_spell_text(c->plate);
     c->readable = json_is_true(json_object_get(v, "readable"));
     c->stops = json_is_true(json_object_get(v, "stops"));
     c->out = way != NULL && strcmp(way, "out") == 0;

@@ -83,6 +83,7 @@ static bool row(struct label *l, const char *const *field, struct err *e) {
     return false;
   if (!grammar_clean(plate, l->plate))
     return err_set(e, ERR_FORMAT, "field \"plate\" is \"%.60s\": longer than a plate", plate);
+  grammar_spell_text(l->plate);
   for (char *t = l->type; *t; t++)
     *t = (char)tolower((unsigned char)*t);
   for (int i = 0; i < 4; i++)

@@ -14,7 +14,7 @@
   0.15f // weight of a text that does not fit the type the network saw: its type head errs too
 
 struct beam {
-  uint8_t symbol[PLATE_SYMBOLS_MAX];
+  uint8_t symbol[PLATE_SYMBOLS_MAX]; // as the network names them: before grammar_spell()
   int n;
   float blank, other; // probability of all paths that end in a blank, in the last symbol
 };
@@ -52,15 +52,20 @@ static struct beam *live(struct search *s, const uint8_t *symbol, int n) {
   return b;
 }
 
+static bool may_begin(const uint8_t *symbol, int n) {
+  uint8_t meant[PLATE_SYMBOLS_MAX];
+  memcpy(meant, symbol, (size_t)n);
+  grammar_spell(meant, n);
+  return grammar_prefix(PLATE_UNKNOWN, meant, n);
+}
+
 static void extend(struct search *s, const struct beam *from, uint8_t symbol, float p) {
   uint8_t longer[PLATE_SYMBOLS_MAX];
   if (from->n >= PLATE_SYMBOLS_MAX || !(p > 0.0f))
     return;
   memcpy(longer, from->symbol, (size_t)from->n);
   longer[from->n] = symbol;
-  if (!grammar_prefix(PLATE_UNKNOWN, longer, from->n + 1))
-    return;
-  struct beam *b = live(s, longer, from->n + 1);
+  struct beam *b = may_begin(longer, from->n + 1) ? live(s, longer, from->n + 1) : NULL;
   if (b)
     b->other += p;
 }
@@ -171,7 +176,8 @@ void ctc_decode(const struct reader_model *m, const float *logits, int steps,
   }
   softmax(type_logits, m->types, 1.0f, types);
   for (int i = 0; i < s.beams; i++) {
-    const struct beam *b = &s.beam[i];
+    struct beam *b = &s.beam[i];
+    grammar_spell(b->symbol, b->n);
     struct ctc_text t = {.probability = b->blank + b->other};
     if (b->n == 0 || !grammar_complete(PLATE_UNKNOWN, b->symbol, b->n) ||
         !grammar_join(b->symbol, b->n, t.text))

@@ -11,14 +11,14 @@ static const char *const symbols[GRAMMAR_SYMBOLS] = {
     "豫", "鄂", "湘", "粤", "桂", "琼", "渝", "川", "贵", "云", "藏", "陕", "甘", "青", "宁",
     "新", "使", "领", "港", "澳", "学", "挂", "警", "应", "急", "0",  "1",  "2",  "3",  "4",
     "5",  "6",  "7",  "8",  "9",  "A",  "B",  "C",  "D",  "E",  "F",  "G",  "H",  "J",  "K",
-    "L",  "M",  "N",  "P",  "Q",  "R",  "S",  "T",  "U",  "V",  "W",  "X",  "Y",  "Z",
+    "L",  "M",  "N",  "P",  "Q",  "R",  "S",  "T",  "U",  "V",  "W",  "X",  "Y",  "Z",  "O",
 };
 
-enum { FIRST_SPECIAL = 31, FIRST_DIGIT = 40, FIRST_LETTER = 50 };
+enum { FIRST_SPECIAL = 31, FIRST_DIGIT = 40, FIRST_LETTER = 50, LETTER_O = 74 };
 
-// A pattern's characters: p province, L letter, d digit, s digit or letter, e the letters of new
-// energy cars, m first letter of the military, and the symbols 使领港澳学挂警应急 and W J X S Z 粤
-// themselves.
+// A pattern's characters: p province, L letter, o letter or O, d digit, s digit or letter, e the
+// letters of new energy cars, m first letter of the military, and the symbols 使领港澳学挂警应急
+// and W J X S Z 粤 themselves.
 struct pattern {
   enum plate_type type;
   int limit; // most letters among the `s`; 2 in the standard, which the oldest plates and free
@@ -28,10 +28,10 @@ struct pattern {
 
 // Plates that owners choose (自编自选) may hold up to three letters in five; more is not issued.
 static const struct pattern patterns[] = {
-    {PLATE_BLUE, 3, "pLsssss"},         {PLATE_GREEN, 1, "pLesdddd"},
+    {PLATE_BLUE, 3, "posssss"},         {PLATE_GREEN, 1, "pLesdddd"},
     {PLATE_GREEN_LARGE, 0, "pLddddde"}, {PLATE_YELLOW, 3, "pLsssss"},
     {PLATE_YELLOW, 3, "pLssss学"},      {PLATE_YELLOW2, 3, "pLsssss"},
-    {PLATE_YELLOW2, 3, "pLssss挂"},     {PLATE_WHITE, 3, "pLssss警"},
+    {PLATE_YELLOW2, 3, "pLssss挂"},     {PLATE_WHITE, 3, "possss警"},
     {PLATE_WHITE, 0, "pXdddd应急"},     {PLATE_WHITE, 0, "pSdddd应急"},
     {PLATE_WHITE, 1, "WJpdddds"},       {PLATE_WHITE, 1, "WJdddds"},
     {PLATE_WHITE, 0, "mLddddd"},        {PLATE_WHITE2, 1, "WJpdddds"},
@@ -102,7 +102,7 @@ static bool is_digit(int s) {
   return s >= FIRST_DIGIT && s < FIRST_LETTER;
 }
 static bool is_letter(int s) {
-  return s >= FIRST_LETTER && s < GRAMMAR_SYMBOLS;
+  return s >= FIRST_LETTER && s < LETTER_O;
 }
 static bool is_letter_of(int s, const char *set) {
   return is_letter(s) && strchr(set, symbols[s][0]) != NULL;
@@ -116,6 +116,8 @@ static bool fits(const char *at, int s, size_t *bytes) {
     return is_province(s);
   case 'L':
     return is_letter(s);
+  case 'o':
+    return is_letter(s) || s == LETTER_O;
   case 'd':
     return is_digit(s);
   case 's':
@@ -144,6 +146,19 @@ static int follows(const struct pattern *p, const uint8_t *s, int n) {
   return *at ? 0 : 1;
 }
 
+void grammar_spell(uint8_t *s, int n) {
+  if (n > 1 && is_province(s[0]) && s[1] == FIRST_DIGIT)
+    s[1] = LETTER_O;
+}
+
+void grammar_spell_text(char *text) {
+  uint8_t s[PLATE_SYMBOLS_MAX];
+  const int n = grammar_split(text, s, PLATE_SYMBOLS_MAX);
+  if (n < 2 || s[1] != FIRST_DIGIT || !is_province(s[0]))
+    return;
+  text[symbol_bytes(s[0])] = 'O'; // as long as the figure
+}
+
 bool grammar_prefix(enum plate_type type, const uint8_t *s, int n) {
   for (int i = 0; i < PATTERNS; i++) {
     if ((type == PLATE_UNKNOWN || patterns[i].type == type) && follows(&patterns[i], s, n) >= 0)
@@ -158,28 +173,6 @@ bool grammar_complete(enum plate_type type, const uint8_t *s, int n) {
       return true;
   }
   return false;
-}
-
-struct grammar_mask grammar_next(enum plate_type type, const uint8_t *s, int n) {
-  struct grammar_mask m = {{0, 0}};
-  uint8_t longer[PLATE_SYMBOLS_MAX + 1];
-  if (n < 0 || n >= PLATE_SYMBOLS_MAX)
-    return m;
-  memcpy(longer, s, (size_t)n);
-  for (int i = 0; i < PATTERNS; i++) {
-    if ((type != PLATE_UNKNOWN && patterns[i].type != type) || follows(&patterns[i], s, n) != 0)
-      continue;
-    for (int k = 0; k < GRAMMAR_SYMBOLS; k++) {
-      longer[n] = (uint8_t)k;
-      if (follows(&patterns[i], longer, n + 1) >= 0)
-        m.bit[k / 64] |= UINT64_C(1) << (k % 64);
-    }
-  }
-  return m;
-}
-
-bool grammar_mask_has(const struct grammar_mask *m, int symbol) {
-  return symbol >= 0 && symbol < GRAMMAR_SYMBOLS && (m->bit[symbol / 64] >> (symbol % 64) & 1);
 }
 
 bool grammar_valid(enum plate_type type, const char *text) {
@@ -279,8 +272,7 @@ bool grammar_clean(const char *text, char *out) {
   return true;
 }
 
-// O and I stand on no plate: people mean 0 and 1. Where only a letter may stand there is no such
-// reading.
+// Serials hold neither O nor I: people mean 0 and 1.
 static int symbol_typed(char c) {
   const char text[2] = {c == 'O' ? '0' : c == 'I' ? '1' : c, '\0'};
   return c ? grammar_symbol_at(text, NULL) : -1;
@@ -300,13 +292,14 @@ bool grammar_normalise(const char *typed, char *out) {
       continue;
     }
     int symbol = grammar_symbol_at(at, &bytes);
-    if (symbol < 0)
+    if (symbol < 0 || symbol == LETTER_O)
       symbol = symbol_typed(plain_at(at, &bytes));
     if (symbol < 0 || n >= PLATE_SYMBOLS_MAX)
       return false;
     s[n++] = (uint8_t)symbol;
     at += bytes;
   }
+  grammar_spell(s, n);
   return grammar_join(s, n, out) && n > 0 && grammar_complete(PLATE_UNKNOWN, s, n);
 }
 

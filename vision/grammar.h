@@ -10,16 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Every symbol that stands on a plate: 31 provinces, 使领港澳学挂警应急, digits, letters without I
-// and O.
-#define GRAMMAR_SYMBOLS 74
+// Every symbol that stands on a plate: 31 provinces, 使领港澳学挂警应急, digits, letters without I.
+// O comes last: it stands in the second place alone, on the plates of officials and the police.
+#define GRAMMAR_SYMBOLS 75
 #define GRAMMAR_PROVINCES 31
 #define GRAMMAR_TEXT_INPUT_MAX 128 // bytes of typed text that grammar_normalise() looks at
-
-// Position-independent sets of symbols, one bit a symbol (index of grammar_symbol()).
-struct grammar_mask {
-  uint64_t bit[2];
-};
 
 // The symbol with an index 0..GRAMMAR_SYMBOLS-1 as UTF-8. Never NULL; "" for an index out of range.
 const char *grammar_symbol(int index);
@@ -33,14 +28,16 @@ int grammar_split(const char *text, uint8_t *symbols, int max);
 // PLATE_SYMBOLS_MAX.
 bool grammar_join(const uint8_t *symbols, int n, char *out);
 
+// Turns symbols as they were seen or typed into what they mean: a 0 behind the province is the
+// letter O, which looks like it; no figure stands there.
+void grammar_spell(uint8_t *symbols, int n);
+// The same for a text, in place (labels often have the figure). One that is no plate's beginning
+// stays.
+void grammar_spell_text(char *text);
 // May these n symbols be the beginning of a plate of this type (PLATE_UNKNOWN: of any type)?
 bool grammar_prefix(enum plate_type type, const uint8_t *symbols, int n);
 // Are they a whole plate of this type (PLATE_UNKNOWN: of any type)?
 bool grammar_complete(enum plate_type type, const uint8_t *symbols, int n);
-// Which symbols may come after this beginning? Empty if none or if the beginning itself is
-// impossible.
-struct grammar_mask grammar_next(enum plate_type type, const uint8_t *symbols, int n);
-bool grammar_mask_has(const struct grammar_mask *m, int symbol);
 
 // Is text a whole valid plate of this type (PLATE_UNKNOWN: of any type)?
 bool grammar_valid(enum plate_type type, const char *text);

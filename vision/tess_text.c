@@ -99,6 +99,7 @@ void tess_text_rank(const struct tess_text *t, bool two_lines, float scale, floa
       for (int k = 0; k < place->choices; k++) {
         struct beginning b = now[i];
         b.symbol[at] = place->symbol[k];
+        grammar_spell(b.symbol, at + 1);
         b.p *= place->weight[k] / all;
         if (grammar_prefix(PLATE_UNKNOWN, b.symbol, at + 1))
           keep(next, &more, &b);

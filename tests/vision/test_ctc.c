@@ -144,8 +144,23 @@ static void looks_are_mixed(void **state) {
   assert_float_equal(r.text[1].probability, 0.3, 1e-5);
 }
 
+// The networks know the figure alone; seen in two columns running it is one letter.
+static void a_nought_behind_the_province_is_the_letter(void **state) {
+  (void)state;
+  write_text("粤0T1004");
+  see(3, "Q", 10.0f);
+  struct ctc_result r = decode();
+  assert_string_equal(r.text[0].text, "粤OT1004");
+  assert_string_equal(r.text[1].text, "粤QT1004");
+  assert_true(r.text[0].probability > r.text[1].probability);
+  see(4, "0", 12.0f);
+  r = decode();
+  assert_string_equal(r.text[0].text, "粤OT1004");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup(a_nought_behind_the_province_is_the_letter, setup),
       cmocka_unit_test_setup(a_clear_text_is_read, setup),
       cmocka_unit_test_setup(a_symbol_over_several_columns_is_one, setup),
       cmocka_unit_test_setup(the_grammar_chooses_among_what_was_seen, setup),

@@ -28,7 +28,8 @@ static void every_type_accepts_its_plates(void **state) {
       {PLATE_WHITE, "WJ00123"},         {PLATE_WHITE, "WJ0012X"},
       {PLATE_WHITE2, "WJ京1234X"},      {PLATE_WHITE2, "WJ0012X"},
       {PLATE_BLUE, "京AA123B"},         {PLATE_BLACK, "粤Z1A23港"},
-      {PLATE_BLACK, "粤ZH123澳"},
+      {PLATE_BLACK, "粤ZH123澳"},       {PLATE_BLUE, "粤OT1234"},
+      {PLATE_WHITE, "粤O1234警"},
   };
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     assert_true(grammar_valid(good[i].type, good[i].text));
@@ -55,10 +56,10 @@ static void energy_letters_stand_in_both_places(void **state) {
 static void impossible_texts_are_refused(void **state) {
   (void)state;
   static const char *const bad[] = {
-      "",           "粤",       "粤A1234",   "粤A123456",  "A12345",    "粤AI2345",
-      "粤AO2345",   "粤112345", "12345粤A",  "粤A1234O",   "粤BL12345", "粤B1234LD",
-      "粤A12345挂", "学A12345", "粤A学2345", "2026-11-23", "粤A·12345", "粤a12345",
-      "粤A12345 ",  "日A12345", "粤AABCDE",  "\xE7\xB2",
+      "",          "粤",         "粤A1234",   "粤A123456", "A12345",    "粤AI2345",   "粤AO2345",
+      "粤112345",  "12345粤A",   "粤A1234O",  "粤BL12345", "粤B1234LD", "粤A12345挂", "学A12345",
+      "粤A学2345", "2026-11-23", "粤A·12345", "粤a12345",  "粤A12345 ", "日A12345",   "粤AABCDE",
+      "\xE7\xB2",  "粤0T1234",   "粤OAO234",  "粤OD12345", "O12345",
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     assert_false(grammar_valid(PLATE_UNKNOWN, bad[i]));
@@ -66,25 +67,6 @@ static void impossible_texts_are_refused(void **state) {
   assert_false(grammar_valid(PLATE_GREEN, "粤A12345"));
   assert_false(grammar_valid(PLATE_BLUE, "粤BD12345"));
   assert_int_equal(grammar_types("粤BD12345"), 1u << PLATE_GREEN);
-}
-
-static void next_symbols_follow_the_position(void **state) {
-  (void)state;
-  uint8_t s[PLATE_SYMBOLS_MAX] = {0};
-  struct grammar_mask m = grammar_next(PLATE_BLUE, s, 0);
-  assert_true(grammar_mask_has(&m, grammar_symbol_at("粤", NULL)));
-  assert_false(grammar_mask_has(&m, grammar_symbol_at("A", NULL)));
-  assert_int_equal(grammar_split("粤", s, PLATE_SYMBOLS_MAX), 1);
-  m = grammar_next(PLATE_BLUE, s, 1);
-  assert_true(grammar_mask_has(&m, grammar_symbol_at("A", NULL)));
-  assert_false(grammar_mask_has(&m, grammar_symbol_at("1", NULL)));
-  assert_int_equal(grammar_split("粤BD1234", s, PLATE_SYMBOLS_MAX), 7);
-  m = grammar_next(PLATE_GREEN, s, 7);
-  assert_true(grammar_mask_has(&m, grammar_symbol_at("5", NULL)));
-  assert_false(grammar_mask_has(&m, grammar_symbol_at("D", NULL)));
-  assert_int_equal(grammar_split("粤A12345", s, PLATE_SYMBOLS_MAX), 7);
-  m = grammar_next(PLATE_BLUE, s, 7);
-  assert_true(m.bit[0] == 0 && m.bit[1] == 0);
 }
 
 static void typed_input_is_understood(void **state) {
@@ -100,6 +82,11 @@ static void typed_input_is_understood(void **state) {
       {"粤ａ・１２３４５", "粤A12345", true},
       {"粤B·d12345", "粤BD12345", true},
       {"粤A1O345", "粤A10345", true},
+      {"粤0t·1O34", "粤OT1034", true},
+      {"粤0t·1O345", "粤OT10345", false},
+      {"粤o1O345", "粤O10345", true},
+      {"粤0", "粤O", false},
+      {"O123", "0123", false},
       {"wj京1234x", "WJ京1234X", true},
       {"A123", "A123", false},
       {"粤", "粤", false},
@@ -126,6 +113,24 @@ static void cleaning_keeps_what_stands_there(void **state) {
   assert_false(grammar_clean("京京京京京京京京京京京", out));
   assert_string_equal(out, "");
   assert_true(grammar_clean("\xE7\xB2", out)); // a character cut off stays what it is
+}
+
+static void a_nought_behind_the_province_is_the_letter(void **state) {
+  (void)state;
+  static const char *const t[][2] = {{"粤0T9048", "粤OT9048"},
+                                     {"粤A0T048", "粤A0T048"},
+                                     {"WJ0012X", "WJ0012X"},
+                                     {"粤0", "粤O"},
+                                     {"粤", "粤"},
+                                     {"日0T123", "日0T123"},
+                                     {"", ""},
+                                     {"00", "00"}};
+  for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+    char text[PLATE_TEXT_MAX];
+    (void)snprintf(text, sizeof text, "%s", t[i][0]);
+    grammar_spell_text(text);
+    assert_string_equal(text, t[i][1]);
+  }
 }
 
 static void long_input_is_bounded(void **state) {
@@ -181,9 +186,9 @@ int main(void) {
       cmocka_unit_test(every_type_accepts_its_plates),
       cmocka_unit_test(energy_letters_stand_in_both_places),
       cmocka_unit_test(impossible_texts_are_refused),
-      cmocka_unit_test(next_symbols_follow_the_position),
       cmocka_unit_test(typed_input_is_understood),
       cmocka_unit_test(cleaning_keeps_what_stands_there),
+      cmocka_unit_test(a_nought_behind_the_province_is_the_letter),
       cmocka_unit_test(long_input_is_bounded),
       cmocka_unit_test(display_has_its_dot),
       cmocka_unit_test(symbols_split_and_join),

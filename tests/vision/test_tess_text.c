@@ -52,6 +52,14 @@ static void grammar_chooses_among_what_was_seen(void **state) {
   assert_true(r.confidence < 0.4f); // it is as sure as the letter was
 }
 
+static void a_nought_behind_the_province_is_the_letter(void **state) {
+  (void)state;
+  const struct tess_text t = line("粤 0/Q T 1 0 3 4");
+  const struct plate_read r = ranked(&t, false);
+  assert_string_equal(r.text, "粤OT1034");
+  assert_string_equal(r.alternative[0].text, "粤QT1034");
+}
+
 static void nothing_is_put_where_nothing_fits(void **state) {
   (void)state;
   const struct tess_text digit = line("粤 4 1 2 3 4 5"), gap = line("粤 A 1 2 I 4 5"),
@@ -96,7 +104,7 @@ static void places_hold_the_best_and_each_symbol_once(void **state) {
   for (int i = 0; i < 10; i++)
     tess_place_add(p, symbols[i], 0.01f * (float)(i + 1));
   tess_place_add(p, "9", 0.5f);
-  tess_place_add(p, "O", 0.9f); // stands on no plate
+  tess_place_add(p, "I", 0.9f); // stands on no plate
   tess_place_add(p, "12", 0.9f);
   tess_place_add(p, "7", -1.0f);
   assert_int_equal(p->choices, TESS_CHOICES_MAX);
@@ -112,6 +120,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_was_seen_is_told),
       cmocka_unit_test(grammar_chooses_among_what_was_seen),
+      cmocka_unit_test(a_nought_behind_the_province_is_the_letter),
       cmocka_unit_test(nothing_is_put_where_nothing_fits),
       cmocka_unit_test(alternatives_are_ranked_and_share_the_rest),
       cmocka_unit_test(two_lines_make_another_type),

@@ -3,7 +3,7 @@
 
 PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
 DIGITS = "0123456789"
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # I and O never stand on a plate
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # I stands on no plate; O, second on few, looks like the figure (vision/grammar.h)
 SPECIAL = "使领港澳学挂警应急"
 SYMBOLS = list(PROVINCES + SPECIAL + DIGITS + LETTERS)
 TYPES = ["blue", "green", "green_large", "yellow", "yellow2", "white", "white2", "black"]
