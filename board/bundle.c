@@ -27,6 +27,8 @@ static bool read_at(int fd, void *to, size_t len, uint64_t at) {
     ssize_t n = pread(fd, (uint8_t *)to + have, len - have, (off_t)(at + have));
     if (n < 0 && errno == EINTR)
       continue;
+    if (n == 0)
+      errno = EIO; // shorter than it was
     if (n <= 0)
       return false;
     have += (size_t)n;
@@ -115,8 +117,11 @@ static enum bundle_shape look(int fd, struct bundle *out, struct err *e) {
     return BUNDLE_UNREADABLE;
   }
   uint64_t size = (uint64_t)st.st_size;
-  if (size > BUNDLE_SIZE_MAX || size < sizeof head || !read_at(fd, head, sizeof head, 0) ||
-      memcmp(head, SQUASHFS_MAGIC, 4) != 0) {
+  if (size >= sizeof head && !read_at(fd, head, sizeof head, 0)) {
+    (void)err_errno(e, errno, "reading its beginning");
+    return BUNDLE_UNREADABLE;
+  }
+  if (size > BUNDLE_SIZE_MAX || size < sizeof head || memcmp(head, SQUASHFS_MAGIC, 4) != 0) {
     (void)err_set(e, ERR_FORMAT, "it does not begin as a bundle does");
     return BUNDLE_NOT_ONE;
   }

@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void usage(FILE *f) {
-  (void)fputs("usage: bayplate-clock --file FILE [--mark FILE] [--dry-run]\n"
+  (void)fputs("usage: bayplate-clock --file FILE [--mark FILE] [--dry-run | --ask]\n"
               "For boards without a battery clock: when the machine's time is before the one that "
               "bayplated\n"
               "kept in FILE (or before this program was built), sets it to that. NTP makes it "
@@ -22,9 +23,12 @@ static void usage(FILE *f) {
               "then shows\n"
               "                no days left ([device] time_mark)\n"
               "  --dry-run     tells what it would do\n"
+              "  --ask         sets nothing: ends with 0 when the time can be believed, with 1 "
+              "while it is\n"
+              "                only a guess that NTP has not made right in this boot\n"
               "example:\n"
               "  bayplate-clock --file /data/bayplate/clock --mark /run/bayplate-clock/restored\n"
-              "exit status: 0 right or set, 1 it could not be set, 2 wrong use\n",
+              "exit status: 0 right or set, 1 it could not be set or is a guess, 2 wrong use\n",
               f);
 }
 
@@ -41,14 +45,28 @@ static bool set_nothing(void *ctx, int64_t wall_s, struct err *e) {
   return true;
 }
 
+// As clock_kept.h says it: what NTP set in this boot stays believed; else it must not have been
+// lifted, nor stand before this program.
+static bool believed(const char *file, const char *mark) {
+  struct clock_kept_file kept = {0};
+  struct err e = {0};
+  char boot[CLOCK_BOOT_ID_MAX];
+  clock_boot_id(boot);
+  if (!clock_kept_read(file, &kept, &e))
+    log_warn("clock", "%s", e.text);
+  const struct bp_clock *c = clock_system();
+  if (c->ops->synchronised(c->ctx) || (kept.trusted && boot[0] && strcmp(kept.boot, boot) == 0))
+    return true;
+  return (!mark || access(mark, F_OK) != 0) && clock_trusted(c, false);
+}
+
 int main(int argc, char **argv) {
-  static const struct option longs[] = {{"file", required_argument, NULL, 'f'},
-                                        {"mark", required_argument, NULL, 'm'},
-                                        {"dry-run", no_argument, NULL, 'n'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option longs[] = {
+      {"file", required_argument, NULL, 'f'}, {"mark", required_argument, NULL, 'm'},
+      {"dry-run", no_argument, NULL, 'n'},    {"ask", no_argument, NULL, 'a'},
+      {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
   const char *file = NULL, *mark = NULL;
-  bool dry = false;
+  bool dry = false, ask = false;
   int o;
   while ((o = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
     if (o == 'h') {
@@ -61,6 +79,8 @@ int main(int argc, char **argv) {
       mark = optarg;
     else if (o == 'n')
       dry = true;
+    else if (o == 'a')
+      ask = true;
     else
       return 2;
   }
@@ -68,6 +88,8 @@ int main(int argc, char **argv) {
     usage(stderr);
     return 2;
   }
+  if (ask)
+    return believed(file, mark) ? 0 : 1;
   struct err e = {0};
   int64_t wall_s = 0;
   bool lifted = false;

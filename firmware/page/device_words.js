@@ -31,6 +31,7 @@ export const words = {
   r_damaged: ['更新包内容已损坏，请重新下载再上传', 'The bundle’s contents are damaged: fetch it again and upload it'], 'r_wrong-board': ['更新包属于另一种型号', 'The bundle is for another model'],
   'r_too-old': ['版本太旧，低于本机允许的最低版本', 'It is older than the oldest version that this device takes'], 'r_disk-full': ['存储空间不足，请先清理', 'The disk is too full: make room first'],
   'r_car-in-bay': ['工位一直有车，更新未安装，请稍后再试', 'A car stayed in the bay; it was not installed, try again later'], r_failed: ['安装失败，当前版本照常运行', 'Installing failed; this version goes on working'],
+  r_unreadable: ['读不出更新包：U 盘被拔出或已损坏', 'The bundle cannot be read: its stick was pulled out, or is damaged'],
   'r_fell-back': ['新版本未通过自检，已退回原版本', 'The new version did not prove itself; the one before runs again'],
   c_golden: ['原因：识别本店车牌不如原版本', 'Reason: it reads the site’s own plates worse than the version before'], c_camera: ['原因：摄像头没有画面', 'Reason: the camera delivers no pictures'], c_page: ['原因：页面没有应答', 'Reason: the page does not answer'],
   c_terminal: ['原因：终端程序没有运行', 'Reason: the terminal does not run'], c_dies: ['原因：终端程序反复退出', 'Reason: the terminal dies again and again'], c_start: ['原因：新系统没有启动', 'Reason: it did not start'], c_mark: ['原因：系统槽无法标记', 'Reason: the slot could not be marked'],

@@ -35,6 +35,8 @@ static const struct {
                     "a car stayed in the bay; it is tried again later"},
     [UPDATE_FAILED] = {"failed", "安装失败，当前系统未变",
                        "installing failed; what runs is as it was"},
+    [UPDATE_UNREADABLE] = {"unreadable", "读不出更新包：存储设备已拔出或损坏",
+                           "the file cannot be read: its stick was pulled out, or is damaged"},
 };
 
 const char *update_result_name(enum update_result r) {
@@ -62,8 +64,9 @@ static enum update_result of_shape(enum bundle_shape shape) {
     return UPDATE_UNSIGNED;
   case BUNDLE_TRUNCATED:
     return UPDATE_TRUNCATED;
-  case BUNDLE_NOT_ONE:
   case BUNDLE_UNREADABLE:
+    return UPDATE_UNREADABLE;
+  case BUNDLE_NOT_ONE:
     break;
   }
   return UPDATE_NO_BUNDLE;
@@ -118,7 +121,10 @@ static enum update_result check(const struct update_options *o, const char *path
     return refuse(UPDATE_DISK_FULL, e);
   struct update_options copy = *o;
   if (!bundle_check_body(path, b, checked, &copy, e))
-    return refuse(e->code == ERR_FORMAT ? UPDATE_DAMAGED : UPDATE_FAILED, e);
+    return refuse(e->code == ERR_FORMAT  ? UPDATE_DAMAGED
+                  : e->code == ERR_NOMEM ? UPDATE_FAILED
+                                         : UPDATE_UNREADABLE,
+                  e);
   return UPDATE_FINE;
 }
 

@@ -12,7 +12,7 @@
 enum update_result {
   UPDATE_INSTALLED,
   UPDATE_FINE,        // only checked
-  UPDATE_NO_BUNDLE,   // not a bundle at all, or unreadable
+  UPDATE_NO_BUNDLE,   // not a bundle at all
   UPDATE_UNSIGNED,    // no signature
   UPDATE_TRUNCATED,   // the end is missing
   UPDATE_WRONG_KEY,   // a signature that this device does not accept, or that does not hold
@@ -22,9 +22,10 @@ enum update_result {
   UPDATE_DISK_FULL,   // no room to note how it went
   UPDATE_KNOWN,       // it runs already, or was tried before and failed; not worth a report
   UPDATE_CAR,         // a car stayed in the bay for as long as was waited
-  UPDATE_FAILED       // installing failed; what runs is as it was
+  UPDATE_FAILED,      // installing failed; what runs is as it was
+  UPDATE_UNREADABLE   // the file could not be read: a stick that was pulled out
 };
-#define UPDATE_RESULTS (UPDATE_FAILED + 1)
+#define UPDATE_RESULTS (UPDATE_UNREADABLE + 1)
 
 struct update_options {
   const struct slots_ops *slots;

@@ -182,6 +182,7 @@ static void shapes(void **state) {
   assert_int_equal(bundle_open(path, &b, &e), BUNDLE_NOT_ONE);
   file[0] = 'h';
   assert_int_equal(bundle_open("/nonexistent/bundle", &b, &e), BUNDLE_UNREADABLE);
+  assert_int_equal(bundle_open("/usr/bin", &b, &e), BUNDLE_UNREADABLE); // opens, and cannot be read
 }
 
 int main(void) {

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ["BAYPLATE_BINARY_DIR"])
+BINARY = pathlib.Path(os.environ.get("BAYPLATE_BINARY_DIR", SOURCE / "build/asan"))
 STOP_S = 10  # two seconds are promised, on a machine that has nothing else to do: tools/bench-card prints them
 PATIENCE = 30  # seconds until something that must happen counts as not happening
 

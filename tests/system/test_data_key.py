@@ -107,7 +107,27 @@ def run(folder):
         guest.sh("sync")
     after = card(folder)[1]
     assert after[:4] == b"LUKS" and opens(folder, after, ours) and after[4096:1 << 20] != data[4096:1 << 20]
-    print("ok   reset to factory state: erased, and encrypted anew", flush=True)
+    same = [at for at in range(0, len(data), 4096) if data[at:at + 4096] == after[at:at + 4096] and any(data[at:at + 4096])]
+    assert not same, f"{len(same)} blocks are as before, the first at {same[0]}"
+    print("ok   reset to factory state: every block that was used is erased, and all is encrypted anew", flush=True)
+
+    # The card's copy on a larger one.
+    subprocess.run(["qemu-img", "resize", "-q", folder / "board/disk.qcow2", "1900M"], check=True)
+    with start(folder, ours) as guest:
+        guest.connect(PATIENCE)
+        guest.sh("echo 'before it grew' >/data/bayplate/state/planted; sync")
+        up(guest)
+        end = time.monotonic() + PATIENCE
+        while (size := int(guest.sh("df -k /data | tail -1").split()[1])) < 1_200_000:
+            assert time.monotonic() < end, guest.sh(f"echo {size}; journalctl -b --no-pager -u bayplate-grow; lsblk -b; cryptsetup status data")
+            time.sleep(1)
+        guest.sh("dd if=/dev/urandom of=/data/fill bs=1M count=700 status=none && sync && sha256sum /data/fill >/data/sum", timeout=PATIENCE)
+    with start(folder, ours) as guest:
+        up(guest)
+        guest.sh("cd /data && sha256sum -c sum", timeout=PATIENCE)
+        assert guest.sh("cat /data/bayplate/state/planted").strip() == "before it grew"
+        assert guest.sh("cat /run/bayplate-boot/data-repaired 2>&1", check=False).startswith("cat:")
+    print(f"ok   on a larger card it grows while it is in use: {size >> 10} MiB, filled past its old end and read again", flush=True)
 
 
 def main():

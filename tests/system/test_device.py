@@ -290,6 +290,23 @@ class Run(Board):
     def terminal_dies(self):
         self.falls_back("9.1", "dies again and again")
 
+    def superblock_torn(self):
+        """Power went while the data partition's superblock was written: its second sector is not that of its first."""
+        self.sh("echo kept >/data/kept && sync")
+        at = int(self.sh("cat /sys/class/block/vda7/start")) * 512 + 1024 + 512
+        self.guest.cut()
+        subprocess.run(["qemu-io", "-f", "qcow2", "-c", f"write -q -P 0xff {at} 512", self.guest.disk], check=True)
+        self.guest.start()
+        self.at = 0
+        self.slot()
+        assert "/assets/app.js" in self.get("/", BOOT)
+        self.shell()
+        assert self.sh("cat /data/kept").strip() == "kept" and "FILE SYSTEM WAS MODIFIED" in self.sh("cat /run/bayplate-boot/fsck")
+        self.sh("cat /run/bayplate-boot/data-repaired && mkdir /data/many && cd /data/many && for i in $(seq 200); do echo $i >$i; done && sync && "
+                "rm -r /data/many")
+        assert "EXT4-fs error" not in self.sh("dmesg"), self.sh("dmesg | grep EXT4")
+        self.done("a torn superblock: repaired as a whole, everything is there")
+
     def data_lost(self):
         # As far as the second copy of its superblock; from that one alone e2fsck makes an empty file system again.
         self.sh("dd if=/dev/zero of=/dev/disk/by-partlabel/data bs=1M count=200 conv=notrunc 2>&1; sync", timeout=200)
@@ -304,7 +321,7 @@ class Run(Board):
 
 LEAN = ["first_start", "nothing_else_listens", "root_is_checked", "update_proves_itself", "panics"]
 ALL = ["first_start", "nothing_else_listens", "root_is_checked", "environment_lost", "update_proves_itself", "tries_used_up",
-       "changed_block_and_full_data", "init_dies", "panics", "terminal_dies", "data_lost"]
+       "changed_block_and_full_data", "init_dies", "panics", "terminal_dies", "superblock_torn", "data_lost"]
 
 
 def run(folder, cases):

@@ -53,15 +53,15 @@ def flashed(folder):
     return disk
 
 
-class Life(Board):
-    def __init__(self, folder):
+class Signed(Board):
+    """A flashed board and somebody who is signed in on its page."""
+
+    def __init__(self, folder, *more):
         self.folder, self.port, self.at = folder, free_port(), 0
         clip = folder / "clip.yuyv"
         frame = b"\x60\x80" * (1280 * 720)
         clip.write_bytes(frame + b"\x68" + frame[1:])
-        self.guest = Guest(flashed(folder), folder / "board", clip=clip, ports={8080: self.port}, size="1200M", more=[
-            "-netdev", f"tap,id=service,ifname={TAP},script=no,downscript=no",
-            "-device", f"virtio-net-pci,netdev=service,romfile=,addr=8,mac={MAC}"])
+        self.guest = Guest(flashed(folder), folder / "board", clip=clip, ports={8080: self.port}, size="1200M", more=more)
         self.cookie = self.csrf = None
 
     def ask(self, method, path, body=None, kind="application/json"):
@@ -83,6 +83,15 @@ class Life(Board):
         assert status == 200, answer
         self.csrf = answer["csrf"]
 
+    def device(self):
+        return self.ask("GET", "/api/v1/device")[1]
+
+
+class Life(Signed):
+    def __init__(self, folder):
+        super().__init__(folder, "-netdev", f"tap,id=service,ifname={TAP},script=no,downscript=no",
+                         "-device", f"virtio-net-pci,netdev=service,romfile=,addr=8,mac={MAC}")
+
     def cable(self, path, *more, claim=True, method="GET"):
         """The technician's laptop asks over its own cable, by the address that the board's MAC gives."""
         mac = bytes.fromhex(MAC.replace(":", ""))
@@ -93,9 +102,6 @@ class Life(Board):
                               capture_output=True, text=True, check=False)
         body, _, status = done.stdout.rpartition(" ")
         return int(status or 0), body or done.stderr
-
-    def device(self):
-        return self.ask("GET", "/api/v1/device")[1]
 
 
 def who_it_is(b):

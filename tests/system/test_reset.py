@@ -191,6 +191,21 @@ def a_stick_with_the_claim_code(p):
         assert (call(RESET, "claim", code, ini, check=False).returncode == 0) == right, text
         done = call("/bin/dash", LIB / "take-update", "usb", env=env, check=False)
         assert p.pending() == right, (text, done.stdout, done.stderr)
+    # The stick is in its socket when the board has been erased, and later: it does not go on for ever.
+    (p.folder / "d").mkdir(exist_ok=True)
+    (p.folder / "erased").touch()
+    for _ in range(2):
+        call(RESET, "erase", p.path)
+        call(RESET, "finish", p.path)
+        done = call("/bin/dash", LIB / "take-update", "usb", env=env, check=False)
+        assert not p.pending() and "take it out" in done.stderr and done.returncode == 0, done.stderr
+        (p.folder / "erased").unlink(missing_ok=True)
+        call(RESET, "request", p.path)
+    call(RESET, "erase", p.path)
+    call(RESET, "finish", p.path)
+    os.utime(stick / "bayplate-reset.txt", (1, 1))  # saved anew
+    call("/bin/dash", LIB / "take-update", "usb", env=env)
+    assert p.pending()
     ini.write_text("[device]\nserial = BP-1\n")  # a board without a code has none that fits
     assert call(RESET, "claim", code, ini, check=False).returncode == 1
 

@@ -179,8 +179,14 @@ def one_that_runs_or_failed_here_is_left_alone(w):
     assert w.update(good, "--not", "1.1.0")["installed"]
 
 
+def cannot_be_read(w):
+    answer = w.refused(w.folder, "unreadable")
+    assert "reading its beginning" in answer["text"], answer
+    w.refused(w.folder / "pulled-out.raucb", "unreadable")
+
+
 CASES = [one_that_runs_or_failed_here_is_left_alone, good_one_is_installed, unsigned, wrong_key, revoked_key, truncated, one_bit_anywhere, wrong_board,
-         too_old_and_the_way_back, disk_full, car_in_the_bay_waits]
+         too_old_and_the_way_back, disk_full, car_in_the_bay_waits, cannot_be_read]
 
 
 def main():

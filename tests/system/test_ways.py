@@ -15,16 +15,22 @@ import threading
 from cases import run_cases
 from test_update import BINARY, TOP, UPDATE, World, call
 
+AGAIN = 75  # fetch-bundle: it is asked again soon
 LIB = TOP / "board/image/common/root/usr/lib/bayplate"
 
 
 class Directory:
-    """Files over HTTPS; can break off, forget ranges, and show the certificate of somebody else."""
+    """Files over HTTPS, with an authority of its own (ca.pem) for `name`; can break off, forget ranges, and show the certificate
+    of somebody else."""
 
-    def __init__(self, folder, name="localhost"):
+    def __init__(self, folder, name="DNS:localhost"):
         self.folder, self.asked, self.cut, self.ranges = folder, [], None, True
-        call("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-             "/CN=directory", "-addext", f"subjectAltName=DNS:{name}", "-keyout", folder / "key.pem", "-out", folder / "cert.pem")
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+        call("openssl", "req", "-x509", *key, "-days", "2", "-subj", "/CN=authority", "-keyout", folder / "ca.key", "-out", folder / "ca.pem")
+        call("openssl", "req", *key, "-subj", "/CN=directory", "-addext", f"subjectAltName={name}", "-keyout", folder / "key.pem",
+             "-out", folder / "request.pem")
+        call("openssl", "x509", "-req", "-in", folder / "request.pem", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key", "-days", "2",
+             "-copy_extensions", "copy", "-out", folder / "cert.pem")
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -63,7 +69,7 @@ class Directory:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"https://localhost:{self.server.server_port}"
+        self.url = f"https://{name.partition(':')[2]}:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
@@ -82,6 +88,9 @@ class Device:
         (folder / "reboot").write_text(f"#!/bin/sh\necho >>{folder}/rebooted\n")
         (folder / "reboot").chmod(0o755)
         self.ini = folder / "update.ini"
+        self.clock = folder / "clock"  # of a board whose clock is right
+        self.clock.write_text("#!/bin/sh\n")
+        self.clock.chmod(0o755)
 
     def runs(self, version):
         self.world.release.write_text(f"BOARD=x\nCOMPATIBLE=bayplate-x\nVERSION={version}\nMINIMUM=1.0\n")
@@ -94,7 +103,7 @@ class Device:
         done = subprocess.run(["/bin/dash", LIB / "take-update", way], text=True, capture_output=True, check=False, env={
             **os.environ, "BAYPLATE_DATA": str(self.data), "BAYPLATE_BOOT": str(self.boot), "BAYPLATE_UPDATE": update,
             "BAYPLATE_LIB": str(LIB), "BAYPLATE_RELEASE": str(w.release), "BAYPLATE_UPDATE_INI": str(self.ini),
-            "BAYPLATE_USB": str(self.folder / "usb"), "BAYPLATE_FETCH_PAUSE": "0", "BAYPLATE_FETCH_TRIES": "1", **env})
+            "BAYPLATE_USB": str(self.folder / "usb"), "BAYPLATE_FETCH_PAUSE": "0", "BAYPLATE_FETCH_TRIES": "1", "BAYPLATE_CLOCK": str(self.clock), **env})
         self.said, self.status = done.stdout + done.stderr, done.returncode
         self.installed = "install" in w.asked.read_text()
         return self.installed
@@ -112,7 +121,7 @@ class Device:
         bundle = self.version(version, "served")
         shutil.copy(bundle, directory.folder / name)
         (directory.folder / "latest.txt").write_text(f"{version} {name}\n" if latest is None else latest)
-        self.ini.write_text(f"url = {directory.url}/\nca = {directory.folder}/cert.pem\n")
+        self.ini.write_text(f"url = {directory.url}/\nca = {directory.folder}/ca.pem\n")
         return directory
 
 
@@ -189,7 +198,7 @@ def directory_breaks_off_and_goes_on(d):
     directory = d.serve()
     size = (directory.folder / "bayplate-1.2.0.raucb").stat().st_size
     directory.cut = 700_000
-    assert not d.take("poll") and d.status == 0 and d.result() is None, d.said  # no one's mistake: the next time
+    assert not d.take("poll") and d.status == AGAIN and d.result() is None, d.said  # no one's mistake: soon again
     part = d.data / "update/poll.part"
     assert part.stat().st_size == 700_000
     directory.cut = None
@@ -222,12 +231,15 @@ def directory_that_cannot_go_on_in_the_middle(d):
 def directory_with_a_certificate_of_somebody_else(d):
     directory = d.serve()
     other = Directory(pathlib.Path(tempfile.mkdtemp(dir=d.folder)))
-    d.ini.write_text(f"url = {directory.url}\nca = {other.folder}/cert.pem\n")
+    d.ini.write_text(f"url = {directory.url}\nca = {other.folder}/ca.pem\n")
     assert not d.take("poll") and d.status == 1 and "certificate is not accepted" in d.said, d.said
     d.ini.write_text(f"url = {directory.url}\n")  # the system's authorities do not know it, either
     assert not d.take("poll") and d.status == 1 and "certificate is not accepted" in d.said, d.said
     d.ini.write_text(f"url = {directory.url.replace('localhost', '127.0.0.1')}\nca = {directory.folder}/cert.pem\n")  # another name
     assert not d.take("poll") and d.status == 1 and "certificate is not accepted" in d.said, d.said
+    # By a clock that nobody has set it says nothing.
+    d.clock.write_text("#!/bin/sh\n[ \"$1\" = --ask ] || exit 2\nexit 1\n")
+    assert not d.take("poll") and d.status == AGAIN and "clock is not right yet" in d.said, d.said
     assert directory.asked == [], directory.asked
     directory.close()
     other.close()
@@ -258,7 +270,7 @@ def directory_that_lies_about_a_bundle(d):
 def directory_that_is_away_or_not_https(d):
     directory = d.serve()
     directory.close()
-    assert not d.take("poll") and d.status == 0, d.said  # no network is no mistake
+    assert not d.take("poll") and d.status == AGAIN, d.said  # no network is no mistake
     for url in ("http://localhost:1/", "file:///etc", "", "https://"):
         d.ini.write_text(f"url = {url}\n")
         assert not d.take("poll") and d.status == 1 and "must begin with https://" in d.said, (url, d.said)

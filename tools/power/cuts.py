@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a board's disk must hold after a cut: a partition table, a boot script, an environment that leads to a whole slot, a data
 partition whose journal puts it right, all that was promised."""
+import os
 import pathlib
 import random
 import shutil
@@ -11,12 +12,14 @@ import time
 import zlib
 
 import device
+import sealed
 from disk import Disk, read_gpt, read_log
 from promises import Looker, Promises
 
 ENV_SIZE, ENV_OTHER = 0x4000, 0x10000  # board/image/parts/disk.py
 SHOWN = 10
-DECIDING = {"table", "boot", "env"}  # where it is decided whether and what the board starts
+KEPT = ("kernel.itb", "rootfs.img", "boot.itb")  # of the image, with --keep-log
+DECIDING = {"table", "end", "boot", "env", "header"}  # where it is decided whether and what the board starts
 
 
 def environment(raw):
@@ -50,11 +53,12 @@ def starts(env, whole):
 
 
 class Checker:
-    def __init__(self, image, folder, program, visits):
-        self.folder, self.looker = folder, Looker(program, visits)
+    def __init__(self, image, folder, program, visits, key=None):
+        self.folder, self.looker, self.key = folder, Looker(program, visits), key  # key: of an encrypted data partition
         self.expected = {"kernel": (image / "kernel.itb").read_bytes(), "root": (image / "rootfs.img").read_bytes()}
         self.script = (image / "boot.itb").read_bytes()
-        self.known, self.most_starts, self.repaired = {}, 0, 0
+        self.known, self.most_starts, self.repaired, self.mended = {}, 0, 0, 0
+        self.unsealed = 0
 
     def once(self, picture, what, names, call):
         """Regions that are as before are not looked at again."""
@@ -83,17 +87,36 @@ class Checker:
     def data(self, picture):
         """(what is wrong in itself, what is found)"""
         def look():
-            path = self.folder / "data.ext4"
-            path.unlink(missing_ok=True)
-            picture.write("data", path)
-            return self.data_of(path)
+            return self.data_of(self.fresh(picture, "data", "data.ext4"))
+
+        if self.key:
+            state = self.once(picture, "header", ["header"], lambda: sealed.state(self.fresh(picture, "header", "data.luks"), self.key))
+            if state == "new":  # this start encrypts it: nothing may have been promised yet
+                self.unsealed += 1
+                return [], {"identity": ""}
+            if state != "open":
+                return [f"the data partition: {state}"], {"identity": ""}
         return self.once(picture, "data", ["data"], look)
+
+    def fresh(self, picture, region, name):
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        picture.write(region, path)
+        return path
 
     def data_of(self, path):
         wrong, found = [], {}
-        done = subprocess.run(["e2fsck", "-p", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if done.returncode >= 4:  # usr/lib/bayplate/data would go on with -y, which may lose something
-            wrong.append(f"the data partition is damaged: {done.stdout.decode(errors='replace').splitlines()[-1:]}")
+        # As usr/lib/bayplate/data does; what goes on after -p is told on the page.
+        for more in (["-p"], ["-y"], ["-f", "-y"]):
+            done = subprocess.run(["e2fsck", *more, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            if done.returncode < 4:
+                break
+        if more != ["-p"]:
+            self.mended += 1
+            done = subprocess.run(["e2fsck", "-f", "-n", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if done.returncode >= 4:
+            said = [line for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
+            wrong.append(f"the data partition is damaged: {'; '.join(said[-3:])}")
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
@@ -127,7 +150,7 @@ class Checker:
 
     def judge(self, picture, promises):
         wrong = []
-        parts, first = self.once(picture, "table", ["table", "data"], picture.table)
+        parts, first = self.once(picture, "table", ["table", picture.disk.regions[-1].name], picture.table)
         if parts is None or len(parts) != 7:
             return ["no partition table is whole"]
         self.repaired += not first
@@ -175,13 +198,22 @@ def to_boot(disk, log, count):
 
 def boot(checker, picture, promises, folder, name, patience):
     """A real start with the picture, and what is on the card afterwards."""
-    bad, seconds, after = device.boots(picture, folder / name, patience)
+    key_file = folder / "key" if checker.key else None
+    bad, seconds, after = device.boots(picture, folder / name, patience, key_file)
     with after.open("rb") as f:
         def read(at, size):
             f.seek(at)
             return f.read(size)
         parts, _ = read_gpt(read, device.SIZE)
-        (folder / "after.ext4").write_bytes(read(*parts["data"]))
+        data = read(*parts["data"])
+    if checker.key:
+        (folder / "after.luks").write_bytes(data[:sealed.HEADER])
+        state = sealed.state(folder / "after.luks", checker.key)
+        if state != "open":
+            return [*bad, f"the data partition: {state}"], seconds
+        cipher = sealed.Cipher(sealed.volume_key(folder / "after.luks", checker.key))
+        data = cipher.plain(0, data[sealed.HEADER:])
+    (folder / "after.ext4").write_bytes(data)
     worse, found = checker.data_of(folder / "after.ext4")
     found.pop("identity")
     of_environment = {k: v for k, v in promises.done.items() if k.startswith("env/")}  # each start changes it
@@ -189,10 +221,32 @@ def boot(checker, picture, promises, folder, name, patience):
     return bad + worse + promises.wrong({**found, **of_environment}), seconds
 
 
+def look_ahead(base, log, folder, key):
+    """The encrypted partition as it is at the end of the run: for Disk's `sealed`."""
+    last, head = bytearray(device.MIB), bytearray(sealed.HEADER)
+    with base.open("rb") as f:
+        def read(at, n):
+            f.seek(at)
+            return f.read(n)
+        begin = read_gpt(read, base.stat().st_size)[0]["data"][0]
+    for kind, at, data in read_log(log):
+        for place, kept in ((device.SIZE - len(last), last), (begin, head)):
+            if kind in ("write", "sure") and at < place + len(kept) and at + len(data) > place:
+                from_, to = max(at, place), min(at + len(data), place + len(kept))
+                kept[from_ - place:to - place] = data[from_ - at:to - at]
+
+    def at_end(at, n):
+        return bytes(last[at - device.SIZE + len(last):][:n]) if at >= device.SIZE - len(last) else bytes(n)
+    begin, size = read_gpt(at_end, device.SIZE)[0]["data"]
+    (folder / "last.luks").write_bytes(head)
+    return begin + size, sealed.HEADER, sealed.Cipher(sealed.volume_key(folder / "last.luks", key))
+
+
 def play(a, image, base, log, folder):
     """Cuts the power after each write and each flush; what was seen, as a dict."""
-    disk = Disk(base, device.SIZE, folder)
-    checker = Checker(image, folder, a.program, a.visits)
+    key = (folder / "key").read_bytes() if (folder / "key").exists() else None
+    disk = Disk(base, device.SIZE, folder, look_ahead(base, log, folder, key) if key else None)
+    checker = Checker(image, folder, a.program, a.visits, key)
     promises, rng = Promises(), random.Random(a.seed)
     seen = {"writes": 0, "flushes": 0, "megabytes": 0, "cuts": 0, "pictures": 0, "bad": 0, "promises": 0}
     by_region, begun, shown, booted = {}, time.monotonic(), 0, 0
@@ -200,8 +254,8 @@ def play(a, image, base, log, folder):
     n = 0
     for kind, at, data in read_log(log):
         if kind == "mark":
-            done, key, value = data.decode().split("\t")
-            promises.mark(done == "done", key, value)
+            done, what, value = data.decode().split("\t")
+            promises.mark(done == "done", what, value)
             continue
         touched = disk.play(kind, at, data) if not (a.lying and kind == "flush") else []
         n += 1
@@ -232,7 +286,8 @@ def play(a, image, base, log, folder):
                 begun += time.monotonic() - begin
     checker.looker.end()
     return {**seen, "megabytes": round(seen["megabytes"] / device.MIB), "by_partition": by_region, "promises": len(promises.done),
-            "starts": checker.most_starts, "second_table": checker.repaired, "boots": booted,
+            "starts": checker.most_starts, "second_table": checker.repaired, "mended": checker.mended, "encrypted": bool(key),
+            "unsealed": checker.unsealed, "boots": booted,
             "seconds": round(time.monotonic() - begun)}
 
 
@@ -241,23 +296,28 @@ def run(a):
     image = pathlib.Path(a.image)
     folder = device.temporary()
     try:
+        key = folder / "key"
         if a.log:
             log = pathlib.Path(a.log)
-            base = log.parent / "bayplate-board.img"
+            base, image, key = log.parent / "bayplate-board.img", log.parent, log.parent / "key"
         else:
-            log = device.Life(image, a.guest_program, folder, a.visits, not a.no_update, a.patience).run()
+            if a.key:
+                key.write_bytes(os.urandom(32))
+            log = device.Life(image, a.guest_program, folder, a.visits, not a.no_update, a.patience, key if a.key else None).run()
             base = folder / "bayplate-board.img"
         if a.keep_log:
             keep = pathlib.Path(a.keep_log)
             keep.mkdir(parents=True, exist_ok=True)
             shutil.copytree(log, keep / "log", dirs_exist_ok=True)
-            for name in (base, base.parent / "signing.dtb"):
+            for name in (base, base.parent / "signing.dtb", *[image / n for n in KEPT], *([key] if key.exists() else [])):
                 subprocess.run(["cp", "--sparse=always", name, keep], check=True)
         elif not a.log:
             (folder / "carried.img").unlink()
         play_in = folder / "play"
         play_in.mkdir()
         shutil.copy(base.parent / "signing.dtb", play_in)
+        if key.exists():
+            shutil.copy(key, play_in)
         return play(a, image, base, log, play_in)
     finally:
         shutil.rmtree(folder)

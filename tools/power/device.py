@@ -46,9 +46,11 @@ def prepare(image, folder):
 
 
 class Life:
-    """The run. `update`: whether it has an update and the restart into it."""
+    """The run. `update`: whether it has an update and the restart into it. `key`: a file of what is in the board's key store, with
+    which it encrypts its data partition; None: a board without one."""
 
-    def __init__(self, image, program, folder, visits, update, patience):
+    def __init__(self, image, program, folder, visits, update, patience, key=None):
+        self.key = key
         self.folder, self.visits, self.update, self.patience = folder, visits, update, patience
         self.base = prepare(image, folder)
         carried = folder / "carried.img"  # the program, then the bundle, on a drive of their own
@@ -73,7 +75,12 @@ class Life:
         clip.write_bytes(frame + b"\x68" + frame[1:])
         self.guest = Guest(self.base, folder / "board", clip=clip, size=str(SIZE), record=folder / "log", network=False,
                            more=["-drive", f"if=none,id=carried,format=raw,readonly=on,file={carried}",
-                                 "-device", "virtio-blk-pci,drive=carried,serial=carried,addr=8"])
+                                 "-device", "virtio-blk-pci,drive=carried,serial=carried,addr=8", *key_store(key)])
+
+    def encrypted(self):
+        said = self.sh("cat /run/bayplate-boot/data-encryption")
+        if ("with a key of this board" in said) != bool(self.key):
+            raise GuestError(f"the data partition: {said}")
 
     def sh(self, text, **more):
         return self.guest.sh(SHELL + text, timeout=self.patience, **more)
@@ -115,6 +122,7 @@ class Life:
     def run(self):
         with self.guest:
             self.up("A")
+            self.encrypted()
             self.people()
             self.sh(f"mkdir /data/power && sync /data && /run/power-run --marks /data/power /dev/vda {self.visits}")
             tell(f"{self.visits} visits' work done after {self.guest.seconds():.0f} s")
@@ -140,13 +148,18 @@ class Life:
         return self.folder / "log"
 
 
-def boots(picture, folder, patience):
+def key_store(key):
+    """Arguments of QEMU for a board whose key store holds the bytes of a file."""
+    return ["-fw_cfg", f"name=opt/bayplate.data-key,file={key}"] if key else []
+
+
+def boots(picture, folder, patience, key=None):
     """Starts a board with the picture on its card and waits for its page; what is wrong, and the card afterwards."""
     folder.mkdir()
     picture.whole(folder / "bayplate-cut.img")
     shutil.copy(folder.parent / "signing.dtb", folder / "signing.dtb")
     wrong = []
-    with Guest(folder / "bayplate-cut.img", folder / "board", network=False) as guest:
+    with Guest(folder / "bayplate-cut.img", folder / "board", network=False, more=key_store(key)) as guest:
         try:
             guest.connect(patience)
             end = time.monotonic() + patience

@@ -68,8 +68,9 @@ def read_gpt(read, size):
 class Region:
     """A stretch of the disk in a file of its own: what is durable. `pending`: (number, offset, bytes, sure) since the flush."""
 
-    def __init__(self, name, at, size, path):
+    def __init__(self, name, at, size, path, cipher=None):
         self.name, self.at, self.size, self.path, self.version, self.pending = name, at, size, path, 0, []
+        self.cipher = cipher  # what is kept here is plain text
 
     def settle(self):
         if self.pending:
@@ -82,9 +83,10 @@ class Region:
 
 class Disk:
     """The virtual board's disk while the log is played. The partitions stay where they are but for the last, which grows: its
-    region reaches to the end of the disk."""
+    region reaches to the end of the disk. `sealed`: (end, header, cipher) of that one where it is encrypted (sealed.py): where it
+    ends at last, and how much of it is header; then header, contents and what is behind it are regions of their own."""
 
-    def __init__(self, image, size, folder):
+    def __init__(self, image, size, folder, sealed=None):
         with open(image, "rb") as f:
             def read(at, n):
                 f.seek(at)
@@ -93,18 +95,25 @@ class Disk:
             names = sorted(parts, key=lambda n: parts[n][0])
             begins = [parts[n][0] for n in names]
             rows = [("table", 0, begins[0]), *zip(names, begins, begins[1:] + [size])]
+            if sealed:
+                end, header, cipher = sealed
+                rows[-1:] = [("header", begins[-1], begins[-1] + header), ("data", begins[-1] + header, end), ("end", end, size)]
             self.regions, self.number, self.size, self.flushes = [], 0, size, 0
             for name, begin, end in rows:
                 path = folder / name
+                inside = cipher if sealed and name == "data" else None
                 with open(path, "wb") as out:
                     out.truncate(end - begin)
+                    if inside:  # nothing that the image has there is of any use then
+                        begin = end
                     f.seek(begin)
                     for at in range(0, end - begin, 1 << 20):
                         piece = f.read(min(1 << 20, end - begin - at))
                         if piece.count(0) != len(piece):
                             out.seek(at)
                             out.write(piece)
-                self.regions.append(Region(name, begin, end - begin, path))
+                begin = end - path.stat().st_size
+                self.regions.append(Region(name, begin, end - begin, path, inside))
         self.by_name = {r.name: r for r in self.regions}
 
     def play(self, kind, at, data):
@@ -119,7 +128,8 @@ class Disk:
         for r in self.regions:
             begin, end = max(at, r.at), min(at + len(data), r.at + r.size)
             if begin < end:
-                r.pending.append((self.number, begin - r.at, data[begin - at:end - at], kind == "sure"))
+                body = data[begin - at:end - at]
+                r.pending.append((self.number, begin - r.at, r.cipher.plain(begin - r.at, body) if r.cipher else body, kind == "sure"))
                 touched.append(r.name)
         return touched
 
@@ -182,6 +192,14 @@ class Picture:
     def whole(self, path):
         for r in self.disk.regions:
             self.write(r.name, path, r.at)
+            if r.cipher:
+                with open(path, "r+b") as f:
+                    for at in range(0, r.size, 1 << 20):
+                        f.seek(r.at + at)
+                        plain = f.read(min(1 << 20, r.size - at))
+                        if any(plain):
+                            f.seek(r.at + at)
+                            f.write(r.cipher.sealed(at, plain))
 
     def table(self):
         last = self.disk.regions[-1]
