@@ -64,7 +64,7 @@ def version(folder, name, hook):
     shutil.copytree(IMAGE / "work/initramfs", made / "initramfs", symlinks=True)
     (made / "initramfs/test.sh").write_text(hook.format(version=name))
     (made / "initrd.gz").write_bytes(gzip.compress(kernel.cpio(made / "initramfs", 1), 1, mtime=0))
-    kernel.fit(made / "kernel.itb", made, name, IMAGE / "work/Image", made / "initrd.gz", None, "0x40400000", KEYS, 1)
+    kernel.fit(made / "kernel.itb", made, name, IMAGE / "work/Image", made / "initrd.gz", "0x40400000", KEYS, 1)
     os.link(IMAGE / "rootfs.img", made / "rootfs.img")
     (made / "image.ini").write_text(re.sub("version = .*", f"version = {name}", (IMAGE / "image.ini").read_text()))
     subprocess.run([TOP / "tools/bayplate-bundle", "make", KEYS, "--image", made, "--out", folder / f"{name}.raucb"], check=True,

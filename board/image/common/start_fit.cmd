@@ -1,9 +1,10 @@
-# A signed FIT, as long as its header says. @FDT@: a device tree from elsewhere than the FIT.
+# A signed FIT, as long as its header says. The device tree is U-Boot's own: the board's firmware made it for this one board.
 if fdt addr @LOAD@; then
   fdt header get fitsize totalsize
   setexpr blocks ${fitsize} / 0x200
   setexpr blocks ${blocks} + 1
   @DEVICE@ read @LOAD@ ${k0} ${blocks}
-  setenv fdt_addr "@FDT@"
-  if test -n "${fdt_addr}"; then bootm @LOAD@#conf @LOAD@#conf ${fdt_addr}; else bootm @LOAD@#conf; fi
+  # Copied, as it grows: some boards' defaults let it grow over what lies behind it.
+  setenv fdt_high
+  bootm @LOAD@#conf @LOAD@#conf ${fdtcontroladdr}
 fi

@@ -48,17 +48,11 @@ def environment(values):
     return one.ljust(ENV_OTHER, b"\xff") + old.ljust(ENV_OTHER, b"\xff")
 
 
-def plain_environment(values):
-    """U-Boot's environment as the file uboot.env: CRC, NAME=VALUE..."""
-    body = (b"".join(f"{k}={v}".encode() + b"\0" for k, v in values.items()) + b"\0").ljust(ENV_SIZE - 4, b"\0")
-    return struct.pack("<I", zlib.crc32(body)) + body
-
-
-def vfat(out, megabytes, files, epoch):
-    """files: name on the partition -> path here."""
+def vfat(out, megabytes, files, epoch, wide=False):
+    """files: name on the partition -> path here. `wide`: FAT32, also where it is small."""
     out.unlink(missing_ok=True)
     env = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "MTOOLS_SKIP_CHECK": "1", "TZ": "UTC"}
-    run(["mkfs.vfat", "--invariant", "-i", "b0070001", "-n", "BOOT", "-C", out, megabytes * 1024], "mkfs.vfat", env=env)
+    run(["mkfs.vfat", "--invariant", *(["-F", "32", "-s", "1"] if wide else []), "-i", "b0070001", "-n", "BOOT", "-C", out, megabytes * 1024], "mkfs.vfat", env=env)
     made = set()
     for name, path in sorted(files.items()):
         folder = name.rpartition("/")[0]
@@ -93,8 +87,9 @@ def layout(sizes):
     return rows
 
 
-def assemble(out, rows, contents, model):
-    """Writes the disk image; `contents` names a file or bytes for some of the partitions."""
+def assemble(out, rows, contents, model, hybrid=False):
+    """Writes the disk image; `contents` names a file or bytes for some of the partitions. `hybrid`: the boot partition stands in
+    the old partition table as well, for a ROM that reads no GPT."""
     total = rows[-1][2] + rows[-1][3] + 1
     out.unlink(missing_ok=True)
     with out.open("wb") as f:
@@ -104,6 +99,13 @@ def assemble(out, rows, contents, model):
         + (", attrs=LegacyBIOSBootable" if kind == "boot" else "") + "\n" for name, kind, at, size in rows)
     run(["sfdisk", "-q", out], "sfdisk", input=table)
     with out.open("r+b") as disk:
+        if hybrid:
+            _, _, at, size = rows[0]
+            # The one that is to be found comes first, then the mark of a GPT, over what lies before.
+            disk.seek(446)
+            disk.write(b"".join(struct.pack("<B3sB3sII", flag, b"\xfe\xff\xff", kind, b"\xfe\xff\xff", first, sectors)
+                                for flag, kind, first, sectors in ((0x80, 0x0C, at * 2048, size * 2048), (0, 0xEE, 1, at * 2048 - 1)))
+                       + bytes(32))
         for name, _, at, size in rows:
             if name not in contents:
                 continue

@@ -167,14 +167,12 @@ IMAGE = """    {node} {{
     }};"""
 
 
-def fit(out, work, name, kernel, ramdisk, dtb, load, keys, epoch):
-    """A FIT with kernel, initramfs and, on real boards, the device tree. The configuration is signed with keys/fit.key, so that
+def fit(out, work, name, kernel, ramdisk, load, keys, epoch):
+    """A FIT with kernel and initramfs; the device tree is the one that the board's firmware made. The configuration is signed with keys/fit.key, so that
     no parts of two releases can be joined; each part with keys/image.key as well, as U-Boot asks that of every image once it
     asks it of the boot script."""
     nodes = [("kernel", kernel, "kernel", "none", f"load = <{load}>; entry = <{load}>;"),
              ("ramdisk", ramdisk, "ramdisk", "none", "")]
-    if dtb:
-        nodes.append(("fdt", dtb, "flat_dt", "none", ""))
     images = "\n".join(IMAGE.format(node=n, path=p, kind=k, compression=c, more=m) for n, p, k, c, m in nodes)
     parts = " ".join(f'{n} = "{n}";' for n, *_ in nodes)
     signed = ", ".join(f'"{n}"' for n, *_ in nodes)
@@ -223,17 +221,9 @@ def _mkimage(its, out, work, keys, epoch):
         env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)})
 
 
-def legacy(out, name, kernel, ramdisk, dtb, load, epoch):
-    """Kernel, initramfs and device tree in one image of U-Boot's older kind, for a U-Boot that knows no FIT. Only a CRC guards it."""
-    out.unlink(missing_ok=True)
-    run(["mkimage", "-A", "arm64", "-O", "linux", "-T", "multi", "-C", "none", "-a", load, "-e", load, "-n", name[:31],
-         "-d", f"{kernel}:{ramdisk}:{dtb}", out], f"mkimage for {out.name}",
-        env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)})
 
-
-def legacy_script(out, work, name, text, epoch):
-    source = work / "boot.cmd"
-    source.write_text(text)
-    out.unlink(missing_ok=True)
-    run(["mkimage", "-A", "arm64", "-O", "linux", "-T", "script", "-C", "none", "-n", name[:31], "-d", source, out],
-        f"mkimage for {out.name}", env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)})
+def with_keys(dtb, public, out):
+    """The device tree that a board's firmware hands to U-Boot, with the public keys that U-Boot is to ask for."""
+    text = "".join(run(["dtc", "-q", "-I", "dtb", "-O", "dts", path], "dtc").replace("/dts-v1/;", "/dts-v1/;" if i == 0 else "")
+                   for i, path in enumerate((dtb, public)))
+    run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", out], "dtc", input=text)

@@ -23,14 +23,16 @@ def read_list(path):
 
 
 class Apt:
-    """apt with folders of its own, for arm64, so that nothing of this machine's set-up changes and no root is needed."""
+    """apt with folders of its own, for arm64, so that nothing of this machine's set-up changes and no root is needed. `kind`:
+    "deb" for packages, "deb-src" for what they are made of."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, kind="deb"):
         self.folder = folder
+        self.kind = kind
         self.debs = folder / "debs"
         for name in ("state/lists/partial", "debs/partial", "cache"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / "sources.list").write_text("".join(self._sources()))
+        (folder / "sources.list").write_text("".join(self._sources(kind)))
         options = {
             "APT::Architecture": "arm64", "APT::Architectures": "arm64", "APT::Install-Recommends": "0",
             "Acquire::Languages": "none", "APT::Sandbox::User": "", "Debug::NoLocking": "1",
@@ -46,7 +48,7 @@ class Apt:
         self.options = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
     @staticmethod
-    def _sources():
+    def _sources(kind):
         """This machine's own mirror of Debian, with what the real boards' firmware needs added."""
         lines = []
         for path in sorted(pathlib.Path("/etc/apt").glob("sources.list")) + \
@@ -63,11 +65,11 @@ class Apt:
         if not lines:
             raise Trouble("no Debian bookworm mirror in /etc/apt: an image is built from its packages")
         keys = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
-        return [f"deb {keys} {uri} {suite} main non-free-firmware\n" for uri, suite in dict.fromkeys(lines)]
+        return [f"{kind} {keys} {uri} {suite} main non-free-firmware\n" for uri, suite in dict.fromkeys(lines)]
 
     def _load(self, command, *words):
         try:
-            run(["apt-get", command, "-q", *self.options, *words], f"apt-get {command}")
+            run(["apt-get", command, "-q", *self.options, *words], f"apt-get {command}", cwd=self.debs)
         except Trouble as trouble:
             raise Unreachable(f"{trouble}: no Debian packages for the image") from trouble
 
@@ -89,6 +91,18 @@ class Apt:
         if missing:
             raise Trouble(f"apt did not bring {', '.join(missing)}")
         return [found[name] for name in sorted(found)]
+
+
+    def source(self, name):
+        """Downloads the files of a source package; the path of its .dsc."""
+        if not list((self.folder / "state/lists").glob("*Sources*")):
+            self._load("update")
+        listed = run(["apt-get", "source", "--print-uris", "-q", *self.options, name], "apt-get source")
+        found = re.search(r"^'\S+' (\S+\.dsc) ", listed, re.M)
+        if not found:
+            raise Trouble(f"apt knows no source package {name}")
+        self._load("source", "-d", name)
+        return self.debs / found[1]
 
 
 def unpack(deb, root):
@@ -135,6 +149,14 @@ def inventory(debs, root):
     return rows
 
 
+def source_row(dsc, text):
+    """The same of a source package that was built here; `text`: its copyright file."""
+    field = dict(re.findall(r"^([A-Za-z-]+): (.+)$", dsc.read_text(), re.M))
+    return {"name": field["Source"], "version": field["Version"], "source": field["Source"], "arch": "source",
+            "sha256": hashlib.sha256(dsc.read_bytes()).hexdigest(), "homepage": field.get("Homepage", ""),
+            "licences": _licences(text), "copyright": text}
+
+
 def spdx(rows, image, version, epoch_text):
     """SPDX 2.3 in JSON. Nothing in it depends on when or where it was made."""
     digest = hashlib.sha256("".join(r["name"] + r["sha256"] for r in rows).encode()).hexdigest()
@@ -150,7 +172,7 @@ def spdx(rows, image, version, epoch_text):
             "licenseComments": "; ".join(r["licences"]) or "see the package's copyright file",
             "checksums": [{"algorithm": "SHA256", "checksumValue": r["sha256"]}],
             "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
-                              "referenceLocator": f"pkg:deb/debian/{r['name']}@{r['version']}?arch=arm64"}]})
+                              "referenceLocator": f"pkg:deb/debian/{r['name']}@{r['version']}?arch={r.get('arch', 'arm64')}"}]})
     links = [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-image"}]
     links += [{"spdxElementId": "SPDXRef-image", "relationshipType": "CONTAINS", "relatedSpdxElement": p["SPDXID"]}
               for p in packages[1:]]
