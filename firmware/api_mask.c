@@ -33,6 +33,7 @@ void api_mask_card_object(json_t *card) {
     char masked[64];
     api_mask_plate(api_text(plate, "text"), masked, sizeof masked);
     ok = set(plate, "text", json_string(masked)) && set(plate, "alternatives", json_array());
+    (void)json_object_del(plate, "picture"); // a plate as well; most cards have none
   }
   ok = ok && set(card, "customer", json_null()) && set(card, "evidence", json_null());
   json_t *vehicle = json_object_get(card, "vehicle");

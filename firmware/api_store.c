@@ -2,6 +2,9 @@
 #include "firmware/api_store.h"
 
 #include "board/log.h"
+#include "firmware/arrivals.h"
+#include "firmware/said.h"
+#include "firmware/tie.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -181,39 +184,52 @@ bool api_store_evidence(void *ctx, uint64_t visit, void **jpeg, size_t *len, str
   return evidence_read(s->evidence, v.evidence, jpeg, len, e);
 }
 
-bool api_store_correct(void *ctx, uint64_t visit, const char *plate, struct err *e) {
-  struct api_store *s = ctx;
-  struct store_visit v;
+// The crop with the word: for the eval and the training, and for the next version's proof. What
+// goes wrong with it does not hold up the word itself.
+static bool keep_crop(struct api_store *s, const struct store_visit *v, const char *plate,
+                      struct err *e) {
   void *jpeg = NULL;
   size_t len = 0;
-  if (!s->corrections) {
-    return err_set(e, ERR_NOT_FOUND, "corrections are not kept here");
-  }
-  if (!store_visit_get(s->reader, visit, &v, e) || !api_store_evidence(s, visit, &jpeg, &len, e)) {
-    return false;
-  }
-  const struct correction c = {.visit = visit,
+  if (!s->corrections)
+    return true;
+  if (!api_store_evidence(s, v->id, &jpeg, &len, e))
+    return e->code == ERR_NOT_FOUND; // nothing to learn from
+  const struct correction c = {.visit = v->id,
                                .plate = plate,
-                               .type = v.type,
-                               .read = v.text,
-                               .confidence = v.confidence,
+                               .type = v->type,
+                               .read = tie_picture_text(v),
+                               .confidence = v->confidence,
                                .wall_ms = clock_wall_ns(s->clock) / CLOCK_NS_PER_MS,
                                .jpeg = jpeg,
                                .len = len};
   const bool ok = corrections_put(s->corrections, &c, e);
-  // Where nothing was read, the crop is of the car.
-  const struct golden_crop crop = {.visit = visit,
+  const struct golden_crop crop = {.visit = v->id,
                                    .plate = plate,
-                                   .type = v.type,
+                                   .type = said_type(v->type, plate),
                                    .by_person = true,
-                                   .wall_ms = v.opened_ms,
+                                   .wall_ms = v->opened_ms,
                                    .evidence = jpeg,
                                    .len = len};
   struct err why;
-  if (ok && s->golden && v.text[0] && v.clock_trusted &&
+  // Where nothing was read, the crop is of the car.
+  if (ok && s->golden && c.read[0] && v->clock_trusted &&
       !golden_offer(s->golden, &crop, NULL, &why)) {
-    log_warn("golden", "%s", why.text); // the correction itself is kept
+    log_warn("golden", "%s", why.text); // the word itself is kept
   }
   free(jpeg);
   return ok;
+}
+
+bool api_store_correct(void *ctx, uint64_t visit, const char *plate, int64_t by, struct err *e) {
+  struct api_store *s = ctx;
+  struct store_visit v; // as it was read
+  struct err why;
+  if (!store_visit_get(s->reader, visit, &v, e) ||
+      !arrivals_say(s->arrivals, visit, plate, by, e)) {
+    return false;
+  }
+  if (!keep_crop(s, &v, plate, &why)) {
+    log_warn("corrections", "visit %" PRIu64 ": its crop is not kept: %s", visit, why.text);
+  }
+  return true;
 }

@@ -15,6 +15,7 @@
 struct api_store {
   struct store *reader;                                      // used only by api: store_open_reader
   struct evidence *evidence;                                 // NULL: none
+  struct arrivals *arrivals;                                 // takes what people say
   struct corrections *corrections;                           // NULL: none
   struct golden *golden;                                     // NULL: none
   const struct bp_clock *clock;                              // when corrections were made
@@ -30,6 +31,7 @@ BP_CHECK bool api_store_replay(void *s, uint64_t since,
                                bool (*emit)(void *to, uint64_t rev, const char *json), void *to,
                                struct err *e);
 BP_CHECK bool api_store_evidence(void *s, uint64_t visit, void **jpeg, size_t *len, struct err *e);
-BP_CHECK bool api_store_correct(void *s, uint64_t visit, const char *plate, struct err *e);
+BP_CHECK bool api_store_correct(void *s, uint64_t visit, const char *plate, int64_t by,
+                                struct err *e);
 
 #endif

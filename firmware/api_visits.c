@@ -116,7 +116,7 @@ void api_corrections_post(void *ctx, const struct http_request *q, struct http_r
     http_response_error(r, 400, "visit: its number as text");
   } else if (!grammar_normalise(api_text(body, "plate"), plate)) {
     http_response_error(r, 400, "plate: not a plate");
-  } else if (a->o.deps.correct(a->o.deps.ctx, id, plate, &e)) {
+  } else if (a->o.deps.correct(a->o.deps.ctx, id, plate, p.id, &e)) {
     api_send(r, 200, json_pack("{s:s}", "plate", plate));
   } else {
     api_send_error(r, &e);

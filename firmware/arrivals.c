@@ -5,6 +5,7 @@
 #include "board/metrics.h"
 #include "firmware/arrivals_row.h"
 #include "firmware/lookup.h"
+#include "firmware/said.h"
 #include "firmware/tie.h"
 
 #include <errno.h>
@@ -15,6 +16,15 @@
 #include <time.h>
 
 #define ANSWERED_MAX 16 // visits of one plate; more cars of one plate are not in one bay
+
+// What a person says, on its way from a page's thread, which waits for it.
+struct saying {
+  uint64_t visit;
+  char plate[PLATE_TEXT_MAX];
+  int64_t by;
+  struct err *e;
+  bool done, ok;
+};
 
 struct arrivals {
   struct arrivals_options o;
@@ -31,15 +41,17 @@ struct arrivals {
   unsigned calendars;
   int64_t retry_ms;
   bool reloaded;
-  pthread_cond_t filled, emptied;
+  pthread_cond_t filled, emptied; // emptied: also of `saying`
   struct arrival queue[ARRIVALS_QUEUE];
   unsigned head, count;
   bool started; // the caller's thread only
   bool stop, answers;
+  struct saying *saying; // NULL: nobody; pages ask one after another
+  bool over;             // the thread takes nothing more
   bool trouble;
   char trouble_text[ERR_TEXT_MAX];
   struct {
-    struct metric *opened, *evidence_failed, *store_failed, *write;
+    struct metric *opened, *evidence_failed, *store_failed, *write, *said_same, *said_other;
   } metric;
 };
 
@@ -188,6 +200,26 @@ static void handle(struct arrivals *a, const struct arrival *in) {
   metric_observe_ns(a->metric.write, clock_mono_ns(a->o.clock) - begin);
 }
 
+static bool say(struct arrivals *a, const struct saying *s) {
+  struct store_visit v;
+  if (!store_visit_get(a->o.store, s->visit, &v, s->e))
+    return false;
+  if (v.phase == STORE_VISIT_MERGED)
+    return err_set(s->e, ERR_NOT_FOUND, "visit %" PRIu64 " was the same car as %" PRIu64, v.id,
+                   v.merged_into);
+  const bool same = strcmp(tie_picture_text(&v), s->plate) == 0;
+  said_apply(&v, s->plate, s->by);
+  // Where the disk refuses it stays in memory, as a read would; the page says so loudly.
+  if (!store_visit_put(a->o.store, &v, s->e))
+    return false;
+  metric_add(same ? a->metric.said_same : a->metric.said_other, 1);
+  log_info("visit", "said id=%" PRIu64 " by=%" PRId64 " as-read=%d", v.id, s->by, (int)same);
+  if (v.phase == STORE_VISIT_OPEN)
+    lookup_want(a->lookup, v.text);
+  announce(a, &v);
+  return true;
+}
+
 static void tell_again(struct arrivals *a, struct store_visit *v) {
   struct err e;
   if (!store_visit_touch(a->o.store, v->id, &v->rev, &e))
@@ -287,22 +319,33 @@ static void *run(void *ctx) {
   pthread_mutex_lock(&a->lock);
   while (!a->stop || a->count > 0) {
     int rc = 0;
-    while (a->count == 0 && !a->answers && !a->stop && rc != ETIMEDOUT)
+    while (a->count == 0 && !a->answers && !a->stop && !(a->saying && !a->saying->done) &&
+           rc != ETIMEDOUT)
       rc = pthread_cond_timedwait(&a->filled, &a->lock, &next);
     bool answers = a->answers;
     a->answers = false;
     struct arrival in;
     bool have = a->count > 0;
+    // What was read before it was said goes first.
+    struct saying *saying = !have && a->saying && !a->saying->done ? a->saying : NULL;
     if (have) {
       in = a->queue[a->head];
       a->head = (a->head + 1) % ARRIVALS_QUEUE;
       a->count--;
-      pthread_cond_signal(&a->emptied);
+      pthread_cond_broadcast(&a->emptied);
     }
     pthread_mutex_unlock(&a->lock);
     if (have) {
       handle(a, &in);
       arrival_finish(&in);
+    }
+    if (saying) {
+      const bool ok = say(a, saying);
+      pthread_mutex_lock(&a->lock);
+      saying->ok = ok;
+      saying->done = true;
+      pthread_cond_broadcast(&a->emptied);
+      pthread_mutex_unlock(&a->lock);
     }
     if (answers)
       lookup_collect(a->lookup, &news);
@@ -313,6 +356,8 @@ static void *run(void *ctx) {
     }
     pthread_mutex_lock(&a->lock);
   }
+  a->over = true;
+  pthread_cond_broadcast(&a->emptied);
   pthread_mutex_unlock(&a->lock);
   return NULL;
 }
@@ -353,6 +398,10 @@ bool arrivals_new(struct arrivals **out, const struct arrivals_options *options,
       metric_counter("bayplate_evidence_failures_total", NULL, "Crops that could not be written.");
   a->metric.store_failed =
       metric_counter("bayplate_store_failures_total", NULL, "Rows that could not be written.");
+  a->metric.said_same = metric_counter("bayplate_plates_said_total", "as_read=\"yes\"",
+                                       "Plates that people said, as the picture had it or not.");
+  a->metric.said_other = metric_counter("bayplate_plates_said_total", "as_read=\"no\"",
+                                        "Plates that people said, as the picture had it or not.");
   a->metric.write = metric_histogram("bayplate_visit_write_seconds", NULL,
                                      "From a visit event taken up to its card announced.");
   const struct lookup_options lo = {.policy = options->policy,
@@ -414,12 +463,33 @@ void arrivals_post(struct arrivals *a, const struct visit_event *event) {
   pthread_mutex_unlock(&a->lock);
 }
 
+bool arrivals_say(struct arrivals *a, uint64_t visit, const char *plate, int64_t by,
+                  struct err *e) {
+  struct saying s = {.visit = visit, .by = by, .e = e};
+  memcpy(s.plate, plate, strnlen(plate, sizeof s.plate - 1));
+  pthread_mutex_lock(&a->lock);
+  while (a->saying && !a->over)
+    pthread_cond_wait(&a->emptied, &a->lock);
+  if (!a->over) {
+    a->saying = &s;
+    pthread_cond_signal(&a->filled);
+    while (!s.done && !a->over)
+      pthread_cond_wait(&a->emptied, &a->lock);
+    a->saying = NULL;
+    pthread_cond_broadcast(&a->emptied);
+  }
+  pthread_mutex_unlock(&a->lock);
+  return s.done ? s.ok : err_set(e, ERR_STATE, "the terminal stops");
+}
+
 void arrivals_stop(struct arrivals *a) {
   if (!a)
     return;
   pthread_mutex_lock(&a->lock);
   a->stop = true;
+  a->over = a->over || !a->started; // nobody will answer
   pthread_cond_signal(&a->filled);
+  pthread_cond_broadcast(&a->emptied);
   pthread_mutex_unlock(&a->lock);
   if (a->started)
     (void)pthread_join(a->thread, NULL); // our own joinable thread: cannot fail

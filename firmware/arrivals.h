@@ -51,6 +51,12 @@ BP_CHECK bool arrivals_start(struct arrivals *a, struct err *e);
 // Takes one event (its crop is copied). Waits while the queue is full: a visit is never dropped.
 void arrivals_post(struct arrivals *a, const struct visit_event *event);
 
+// A person (his number in the store) says what a visit's plate is: durable and told on return, and
+// asked for where the car is still here. Waits for the arrivals thread. ERR_NOT_FOUND: no such
+// visit, or it was merged into another. ERR_STATE: the terminal stops. Any thread but that one.
+BP_CHECK bool arrivals_say(struct arrivals *a, uint64_t visit, const char *plate, int64_t by,
+                           struct err *e);
+
 // Writes what is queued, stops the thread; what the pages ask is still answered until
 // arrivals_free. NULL is fine.
 void arrivals_stop(struct arrivals *a);

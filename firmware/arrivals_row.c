@@ -45,8 +45,12 @@ void arrivals_row(const struct visit_event *event, int64_t now_mono_ns, int64_t 
   // A visit of the run before whose car was not seen again: what the log knows of it stays.
   if (known && event->kind == VISIT_CLOSED && event->reads == 0)
     return;
-  v->certainty = event->certainty;
   v->direction = event->direction;
+  if (v->said_by != 0) { // a person's word stays; what is read goes on beside it
+    memcpy(v->picture, event->best.text, sizeof v->picture);
+    return;
+  }
+  v->certainty = event->certainty;
   v->type = event->best.type;
   memcpy(v->text, event->best.text, sizeof v->text);
   v->picture[0] = '\0';

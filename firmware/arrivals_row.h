@@ -24,7 +24,8 @@ BP_CHECK bool arrival_init(struct arrival *a, const struct visit_event *event,
 void arrival_finish(struct arrival *a);
 
 // Brings row `v` (zeroed for a new visit) to what the event says. Monotonic times become wall times
-// by the pair of clocks given. Evidence, revision and clock_trusted are left alone. Not for
+// by the pair of clocks given. Evidence, revision and clock_trusted are left alone, and the text
+// where a person said it. Not for
 // VISIT_MERGED.
 void arrivals_row(const struct visit_event *event, int64_t now_mono_ns, int64_t now_wall_ns,
                   const char *camera, struct store_visit *v);

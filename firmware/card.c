@@ -65,8 +65,10 @@ static json_t *plate(const struct store_visit *v, bool *ok) {
   set(o, "type", text(plate_type_name(v->type)), ok);
   set(o, "confidence", probability(v->confidence), ok);
   set(o, "alternatives", list, ok);
-  if (v->picture[0]) // the list of customers chose; this is what the picture alone says
+  if (v->picture[0]) // the list of customers or a person chose; the picture alone says this
     set(o, "picture", text(v->picture), ok);
+  if (v->said_by != 0)
+    set(o, "said", json_true(), ok);
   return o;
 }
 

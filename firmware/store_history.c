@@ -12,7 +12,8 @@
 
 #define COLUMNS                                                                                    \
   "id, rev, phase, certainty, direction, type, plate, confidence, alternatives, opened_ms,"        \
-  " last_seen_ms, closed_ms, frame_ms, merged_into, evidence, camera, clock_trusted, picture"
+  " last_seen_ms, closed_ms, frame_ms, merged_into, evidence, camera, clock_trusted, picture,"     \
+  " said_by"
 
 static const char *const PHASE[] = {"open", "closed", "merged"};
 static const char *const CERTAINTY[] = {"unread", "unsure", "certain"};
@@ -77,6 +78,7 @@ static void read_row(sqlite3_stmt *st, struct store_visit *v) {
   store_column(st, 15, v->camera, sizeof v->camera);
   v->clock_trusted = sqlite3_column_int(st, 16) != 0;
   store_column(st, 17, v->picture, sizeof v->picture);
+  v->said_by = sqlite3_column_int64(st, 18);
 }
 
 // What a list asks for: which visits, in which order.

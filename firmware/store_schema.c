@@ -87,7 +87,10 @@ static const char V3[] =
 // What the picture alone said, where the list of customers chose another text.
 static const char V4[] = "ALTER TABLE visit ADD COLUMN picture TEXT NOT NULL DEFAULT '';";
 
-static const char *const STEP[STORE_SCHEMA_VERSION] = {V1, V2, V3, V4};
+// Who said what the plate is (user.id, which outlives the user here); 0: nobody.
+static const char V5[] = "ALTER TABLE visit ADD COLUMN said_by INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const STEP[STORE_SCHEMA_VERSION] = {V1, V2, V3, V4, V5};
 
 bool store_schema_error(sqlite3 *db, const char *what, struct err *e) {
   int os = sqlite3_system_errno(db);

@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 #define STORE_APPLICATION_ID 0x42504c54 // "BPLT" in the file's header
 
 // Brings an open database from any older version to STORE_SCHEMA_VERSION, one transaction a step,

@@ -2,6 +2,7 @@
 // Writing visits: one row each, kept in memory when the disk refuses it.
 #include "firmware/store_visit.h"
 #include "firmware/evidence.h"
+#include "firmware/said.h"
 #include "firmware/store_private.h"
 
 #include <assert.h>
@@ -57,12 +58,12 @@ bool store_visit_write(struct store *s, const struct store_visit *v, struct err 
   static const char sql[] =
       "INSERT INTO visit(id, rev, phase, certainty, direction, type, plate, confidence,"
       " alternatives, opened_ms, last_seen_ms, closed_ms, frame_ms, merged_into, evidence, camera,"
-      " clock_trusted, picture)"
-      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)"
+      " clock_trusted, picture, said_by)"
+      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
       " ON CONFLICT(id) DO UPDATE SET rev=?2, phase=?3, certainty=?4, direction=?5, type=?6,"
       " plate=?7, confidence=?8, alternatives=?9, opened_ms=?10, last_seen_ms=?11, closed_ms=?12,"
       " frame_ms=?13, merged_into=?14, evidence=?15, camera=?16, clock_trusted=?17,"
-      " picture=?18";
+      " picture=?18, said_by=?19";
   static const char counters[] =
       "INSERT INTO counter(name, value) VALUES('rev', ?1), ('visit', ?2)"
       " ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)";
@@ -71,12 +72,12 @@ bool store_visit_write(struct store *s, const struct store_visit *v, struct err 
     return err_set(e, ERR_LIMIT, "store: more than %d visits in a transaction", STORE_PENDING_MAX);
   s->pending_visit[s->pending++] = *v;
   alternatives_text(v, alternatives, sizeof alternatives);
-  return store_run(s, sql, e, "iitttttdtiiiiittit", (int64_t)v->id, (int64_t)v->rev,
+  return store_run(s, sql, e, "iitttttdtiiiiittiti", (int64_t)v->id, (int64_t)v->rev,
                    store_phase_name(v->phase), store_certainty_name(v->certainty),
                    store_direction_name(v->direction), plate_type_name(v->type), v->text,
                    v->confidence, alternatives, v->opened_ms, v->last_seen_ms, v->closed_ms,
                    v->frame_ms, (int64_t)v->merged_into, v->evidence, v->camera,
-                   (int64_t)v->clock_trusted, v->picture) &&
+                   (int64_t)v->clock_trusted, v->picture, v->said_by) &&
          store_run(s, counters, e, "ii", (int64_t)v->rev, (int64_t)v->id);
 }
 
@@ -191,6 +192,7 @@ bool store_visit_merge(struct store *s, uint64_t id, uint64_t into, int64_t now_
       v[1].opened_ms = v[0].opened_ms;
     if (v[0].last_seen_ms > v[1].last_seen_ms)
       v[1].last_seen_ms = v[0].last_seen_ms;
+    said_merge(&v[1], &v[0]);
     ok = put_all(s, v, 2, e);
   }
   pthread_mutex_unlock(&s->lock);

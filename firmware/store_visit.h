@@ -36,8 +36,10 @@ struct store_visit {
   char evidence[STORE_EVIDENCE_MAX]; // path below the evidence folder, "" none
   char camera[STORE_CAMERA_MAX];
   bool clock_trusted; // when the visit was opened
-  // What the picture alone says, where the list of customers broke a tie (firmware/tie.h); else "".
+  // What the picture alone says, where the list of customers broke a tie (firmware/tie.h) or a
+  // person said something (firmware/said.h); else "".
   char picture[PLATE_TEXT_MAX];
+  int64_t said_by; // the person's number whose word `text` is; 0: nobody's
 };
 
 // Writes the whole row (insert or replace by id), durable on return; sets v->rev. On failure the

@@ -23,8 +23,8 @@ static bool tell_evidence(void *ctx, uint64_t visit, void **jpeg, size_t *len, s
   return api_store_evidence(&((struct terminal *)ctx)->pages, visit, jpeg, len, e);
 }
 
-static bool keep_correction(void *ctx, uint64_t visit, const char *plate, struct err *e) {
-  return api_store_correct(&((struct terminal *)ctx)->pages, visit, plate, e);
+static bool take_word(void *ctx, uint64_t visit, const char *plate, int64_t by, struct err *e) {
+  return api_store_correct(&((struct terminal *)ctx)->pages, visit, plate, by, e);
 }
 
 static bool tell_status(void *ctx, char **json, struct err *e) {
@@ -46,6 +46,7 @@ bool terminal_start_page(struct terminal *t, struct err *e) {
                                   .first_password_hash = t->id.password_hash};
   t->pages = (struct api_store){.reader = t->reader,
                                 .evidence = t->evidence,
+                                .arrivals = t->arrivals,
                                 .corrections = t->corrections,
                                 .golden = t->golden,
                                 .clock = t->clock,
@@ -59,7 +60,7 @@ bool terminal_start_page(struct terminal *t, struct err *e) {
                                    .evidence = tell_evidence,
                                    .status_json = tell_status,
                                    .health_json = tell_health,
-                                   .correct = keep_correction},
+                                   .correct = take_word},
                           .address = t->config.http.address,
                           .port = t->config.http.port,
                           .tls_cert = t->config.http.tls_cert,

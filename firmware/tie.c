@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/tie.h"
 
+#include "firmware/said.h"
 #include "firmware/store_customer.h"
-#include "vision/grammar.h"
 
 #include <string.h>
 
@@ -25,10 +25,7 @@ static void choose(struct store_visit *v, int which) {
   memcpy(v->picture, v->text, sizeof v->picture);
   memcpy(v->text, chosen.text, sizeof v->text);
   v->confidence = (double)chosen.confidence;
-  const unsigned can = grammar_types(v->text);
-  for (int t = 0; t < PLATE_TYPE_COUNT && !(can >> v->type & 1); t++)
-    if (can >> t & 1)
-      v->type = (enum plate_type)t;
+  v->type = said_type(v->type, v->text);
 }
 
 bool tie_break(struct store *s, struct store_visit *v, struct err *e) {

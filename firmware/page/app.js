@@ -6,7 +6,8 @@ import { bigCard, smallCard, sinceText, nearest, daysText } from './card.js';
 import { spoken } from './plate.js';
 import { follow } from './sse.js';
 import { session, whoIs, gate, logout, openPeople } from './login.js';
-import { openHistory, wireHistory } from './history.js';
+import { openHistory, refreshHistory, wireHistory } from './history.js';
+import { openCheck, wireCheck } from './check.js';
 import { chime, soundOn, toggleSound } from './sound.js';
 
 const LATE_MS = 12000; // two missed status events and a little
@@ -203,6 +204,7 @@ function show(s) {
   $('bar').hidden = $('board').hidden = false;
   role = s.person?.role ?? '';
   $('b-aim').hidden = $('b-device').hidden = $('b-people').hidden = role !== 'manager' && role !== 'technician';
+  document.body.dataset.role = role;
   document.body.classList.add('in');
   apply();
   drawStatus();
@@ -241,6 +243,11 @@ function move(step) {
   focused.scrollIntoView({ block: 'nearest' });
 }
 
+function checkFocused() {
+  const node = document.activeElement.closest('#board article');
+  if (node && role !== 'technician') openCheck(node.card);
+}
+
 function language() {
   toggle();
   redraw();
@@ -254,11 +261,11 @@ function sound() {
 }
 
 function helpList() {
-  const keys = [['j ↓ / k ↑', 'keyMove'], ['/', 'keySearch'], ['h', 'keyHistory'], ['l', 'keyLang'], ['s', 'keySound'], ['?', 'keyHelp'], ['Esc', 'keyClose']];
+  const keys = [['j ↓ / k ↑', 'keyMove'], ['/', 'keySearch'], ['h', 'keyHistory'], ['c', 'keyCheck'], ['l', 'keyLang'], ['s', 'keySound'], ['?', 'keyHelp'], ['Esc', 'keyClose']];
   $('help-list').replaceChildren(...keys.flatMap(([k, w]) => [el('dt', '', el('kbd', '', k)), el('dd', '', t(w))]));
 }
 
-const keys = { j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1), '/': openHistory, h: openHistory, l: language, s: sound, '?': () => $('help').showModal() };
+const keys = { j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1), '/': openHistory, h: openHistory, c: checkFocused, l: language, s: sound, '?': () => $('help').showModal() };
 
 document.addEventListener('keydown', (e) => {
   if (!document.body.classList.contains('in') || e.ctrlKey || e.metaKey || e.altKey) return;
@@ -284,6 +291,14 @@ $('b-logout').addEventListener('click', async () => {
 });
 $('b-sound').setAttribute('aria-pressed', String(soundOn()));
 wireHistory();
+wireCheck((plate) => {
+  $('polite').textContent = t('checkDone', { plate });
+  refreshHistory();
+});
+document.addEventListener('click', (e) => {
+  const node = e.target.closest?.('button.check')?.closest('article');
+  if (node) openCheck(node.card);
+});
 helpList();
 apply();
 setInterval(drawStatus, 1000);

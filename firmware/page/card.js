@@ -60,6 +60,21 @@ function lookupNote(card) {
   return null;
 }
 
+// Opens the dialog of check.js; the page knows by the card which visit is meant.
+function checkButton(card) {
+  const b = el('button', 'check', t('check'));
+  b.type = 'button';
+  b.setAttribute('aria-label', `${t('check')} ${spoken(card.plate)}`);
+  return b;
+}
+
+// What a person said stands above what was read; both are told where they differ.
+function saidNote(card) {
+  if (!card.plate?.said) return null;
+  const read = card.plate.picture;
+  return el('span', 'note', `✓ ${t('said')}${read && read !== card.plate.text ? ` · ${t('saidRead', { plate: spoken({ text: read }) })}` : ''}`);
+}
+
 function doubt(card) {
   if (card.certainty === 'unsure') {
     const box = el('div', 'doubt', el('b', '', `? ${t('unsure')}`));
@@ -72,7 +87,7 @@ function doubt(card) {
   return card.certainty === 'unread' ? el('div', 'doubt', el('b', '', `? ${t('unread')}`)) : null;
 }
 
-function crop(card) {
+export function crop(card) {
   // Only our own pictures: whatever else stands there is not loaded.
   if (typeof card.evidence !== 'string' || !card.evidence.startsWith('/api/v1/evidence/')) {
     return el('div', 'crop none', t('noPicture'));
@@ -111,7 +126,7 @@ export function bigCard(card, now) {
       el('span', 'model', card.vehicle?.model ?? '')),
     el('div', 'policies', policyBox(card, 'compulsory'), policyBox(card, 'commercial')),
   );
-  a.append(el('div', 'meta', since, lookupNote(card) ?? ''));
+  a.append(el('div', 'meta', since, saidNote(card) ?? '', lookupNote(card) ?? '', checkButton(card)));
   const d = doubt(card);
   if (d) a.append(d);
   a.append(el('div', 'todo', el('b', '', t('todo')), el('span', '', todoOf(card))));
@@ -131,8 +146,8 @@ export function smallCard(card, now, withDay) {
   if (d) a.append(d);
   if (card.certainty !== 'certain' && card.evidence && !withDay) a.append(crop(card));
   const line = el('div', 'line quiet', when);
-  const n = lookupNote(card);
-  if (n) line.append(n);
+  for (const n of [saidNote(card), lookupNote(card)]) if (n) line.append(n);
+  line.append(checkButton(card));
   a.append(line);
   return a;
 }

@@ -36,12 +36,19 @@ async function load(more) {
       list.append(el('h3', '', d));
       list.dataset.day = d;
     }
-    list.append(smallCard(card, NaN, true));
+    const node = smallCard(card, NaN, true);
+    node.card = card;
+    list.append(node);
     shown++;
   }
   next = answer.next;
   $('history-more').hidden = !next;
   $('history-note').textContent = shown ? t('historyCount', { n: shown }) : t('historyNone');
+}
+
+// A card of the list changed: shown as it is now.
+export function refreshHistory() {
+  if ($('history').open) load(false);
 }
 
 export function openHistory() {

@@ -14,10 +14,11 @@
 #include <cmocka.h>
 
 #define PIN "482913"
-#define CARD                                                                                       \
-  "{\"visit\":\"9\",\"rev\":7,\"plate\":{\"text\":\"粤A12345\",\"alternatives\":[{\"text\":"      \
-  "\"粤A12346\"}]},\"customer\":{\"name\":\"张三\",\"phone\":\"138****1234\"},\"vehicle\":{"    \
-  "\"model\":\"M\",\"vin\":\"LSVAA\"},\"evidence\":\"/api/v1/evidence/9\",\"policies\":[{"         \
+#define CARD                                                                                         \
+  "{\"visit\":\"9\",\"rev\":7,\"plate\":{\"text\":\"粤A12345\",\"alternatives\":[{\"text\":"        \
+  "\"粤A12346\"}],\"picture\":\"粤A12347\"},\"customer\":{\"name\":\"张三\",\"phone\":\"138****" \
+  "1234\"},\"vehicle\":{"                                                                            \
+  "\"model\":\"M\",\"vin\":\"LSVAA\"},\"evidence\":\"/api/v1/evidence/9\",\"policies\":[{"           \
   "\"number\":\"PN77\",\"premium\":950}]}"
 
 static struct auth_memory memory;
@@ -80,12 +81,12 @@ static bool health_json(void *ctx, bool *ok, char **json, struct err *e) {
   return give(json, healthy ? "{\"ok\":true}" : "{\"ok\":false}", e);
 }
 
-static bool correct(void *ctx, uint64_t visit, const char *plate, struct err *e) {
+static bool correct(void *ctx, uint64_t visit, const char *plate, int64_t by, struct err *e) {
   (void)ctx;
   if (visit != 9) {
     return err_set(e, ERR_NOT_FOUND, "no such visit");
   }
-  snprintf(asked, sizeof asked, "corrected %s", plate);
+  snprintf(asked, sizeof asked, "corrected %s by %lld", plate, (long long)by);
   return true;
 }
 
@@ -238,7 +239,7 @@ static void a_correction_is_kept(void **state) {
            {"{\"visit\":\"9\"}", 400}};
   for (size_t i = 0; i < sizeof t / sizeof *t; i++)
     assert_int_equal(ask("POST", "/api/v1/corrections", "", t[i].body), t[i].status);
-  assert_string_equal(asked, "corrected 粤B12345");
+  assert_string_equal(asked, "corrected 粤B12345 by 1");
   *strstr(headers, "X-CSRF-Token") = '\0';
   assert_int_equal(ask("POST", "/api/v1/corrections", "", t[0].body), 403);
 }
@@ -250,8 +251,9 @@ static void a_technician_sees_no_customer(void **state) {
   for (size_t i = 0; i < 2; i++) {
     assert_int_equal(ask("GET", paths[i], "", NULL), 200);
     assert_non_null(strstr(answer, "粤A1**45"));
-    const char *secret[] = {"12345", "12346", "张三", "138", "LSVAA", "PN77", "950", "evidence/9"};
-    for (size_t k = 0; k < 8; k++) {
+    const char *secret[] = {"12345", "12346", "12347", "张三",      "138",
+                            "LSVAA", "PN77",  "950",   "evidence/9"};
+    for (size_t k = 0; k < sizeof secret / sizeof *secret; k++) {
       if (strstr(answer, secret[k])) {
         fail_msg("%s shows %s", paths[i], secret[k]);
       }

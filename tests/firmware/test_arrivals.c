@@ -235,8 +235,69 @@ static void a_tie_is_broken_on_the_way_to_the_card(void **state) {
   assert_non_null(strstr(f->last, "测试"));
 }
 
+static void a_persons_word_stays(void **state) {
+  struct fixture *f = *state;
+  struct err e;
+  struct store_visit v;
+  struct visit_event ev = event_of(VISIT_OPENED, 9, "粤A12345");
+  ev.certainty = VISIT_UNSURE;
+  arrivals_post(f->arrivals, &ev);
+  assert_true(arrivals_say(f->arrivals, 9, "粤AD12345", 3, &e));
+  assert_true(store_visit_get(f->reader, 9, &v, &e)); // durable on return
+  assert_string_equal(v.text, "粤AD12345");
+  assert_string_equal(v.picture, "粤A12345");
+  assert_int_equal(v.type, PLATE_GREEN); // no blue plate holds that text
+  assert_int_equal(v.certainty, VISIT_CERTAIN);
+  assert_int_equal(v.said_by, 3);
+  ev = event_of(VISIT_IMPROVED, 9, "粤A12346");
+  ev.certainty = VISIT_UNSURE;
+  arrivals_post(f->arrivals, &ev);
+  ev.kind = VISIT_CLOSED;
+  arrivals_post(f->arrivals, &ev);
+  assert_true(arrivals_say(f->arrivals, 9, "粤AD12346", 4, &e)); // another person knows better
+  assert_false(arrivals_say(f->arrivals, 10, "粤A12345", 3, &e));
+  assert_int_equal(e.code, ERR_NOT_FOUND);
+  arrivals_stop(f->arrivals);
+  assert_false(arrivals_say(f->arrivals, 9, "粤A12345", 3, &e)); // not waited for ever
+  assert_int_equal(e.code, ERR_STATE);
+  stop(f);
+  assert_true(store_visit_get(f->reader, 9, &v, &e));
+  assert_string_equal(v.text, "粤AD12346");
+  assert_string_equal(v.picture, "粤A12346");
+  assert_int_equal(v.certainty, VISIT_CERTAIN);
+  assert_int_equal(v.phase, STORE_VISIT_CLOSED);
+  assert_int_equal(v.said_by, 4);
+  assert_int_equal(atomic_load(&f->announced), 5);
+  assert_int_equal(atomic_load(&f->not_durable), 0);
+  assert_non_null(strstr(f->last, "\"said\":true"));
+}
+
+static void a_word_goes_on_with_the_visit_that_its_own_becomes(void **state) {
+  struct fixture *f = *state;
+  struct err e;
+  struct store_visit v;
+  struct visit_event ev = event_of(VISIT_OPENED, 1, "沪A11111");
+  arrivals_post(f->arrivals, &ev);
+  ev = event_of(VISIT_OPENED, 2, "沪A1111Z");
+  arrivals_post(f->arrivals, &ev);
+  assert_true(arrivals_say(f->arrivals, 2, "沪A11112", 3, &e));
+  ev = event_of(VISIT_MERGED, 2, "沪A11111");
+  ev.into = 1;
+  arrivals_post(f->arrivals, &ev);
+  assert_false(arrivals_say(f->arrivals, 2, "沪A11113", 3, &e)); // the queue goes first
+  assert_int_equal(e.code, ERR_NOT_FOUND);
+  stop(f);
+  assert_true(store_visit_get(f->reader, 1, &v, &e));
+  assert_string_equal(v.text, "沪A11112");
+  assert_string_equal(v.picture, "沪A11111");
+  assert_int_equal(v.said_by, 3);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(a_persons_word_stays, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_word_goes_on_with_the_visit_that_its_own_becomes, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(a_visit_is_durable_before_it_is_announced, setup, teardown),
       cmocka_unit_test_setup_teardown(a_tie_is_broken_on_the_way_to_the_card, setup, teardown),
       cmocka_unit_test_setup_teardown(the_crop_is_kept_and_named, setup, teardown),

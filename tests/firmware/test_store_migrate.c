@@ -111,7 +111,7 @@ static void check_rows_of_version_1(struct store *s) {
 }
 
 static void expect_todays_schema(struct fixture *f) {
-  char have[16384], *want = read_text("schema_v4.txt");
+  char have[16384], *want = read_text("schema_v5.txt");
   assert_int_equal(fixture_condition(f->s), STORE_OK);
   fixture_close(f);
   // A table made in one go and one that was altered read differently, but every path ends alike.
@@ -170,6 +170,21 @@ static void version_3_is_brought_up(void **state) {
   assert_true(store_visit_get(f->s, 1772900000001, &v, &e));
   assert_int_equal(v.alternatives, 1);
   assert_string_equal(v.picture, "");
+  assert_int_equal(v.said_by, 0);
+}
+
+static void version_4_is_brought_up(void **state) {
+  struct fixture *f = *state;
+  struct err e;
+  struct store_visit v;
+  start_from(f, "schema_v4.sql");
+  fixture_open(f, 0);
+  check_rows_of_version_1(f->s);
+  expect_todays_schema(f);
+  check_rows_of_version_1(f->s);
+  assert_true(store_visit_get(f->s, 1772900000001, &v, &e));
+  assert_string_equal(v.picture, "粤A12346");
+  assert_int_equal(v.said_by, 0);
 }
 
 static void a_newer_file_is_left_alone(void **state) {
@@ -225,6 +240,7 @@ int main(void) {
       T(version_1_is_brought_up),
       T(version_2_is_brought_up),
       T(version_3_is_brought_up),
+      T(version_4_is_brought_up),
       T(a_newer_file_is_left_alone),
       T(a_migration_without_room_loses_nothing),
       T(rows_that_refer_to_nothing_stop_the_migration),

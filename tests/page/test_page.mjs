@@ -156,6 +156,44 @@ const tests = {
     }
   },
 
+  async 'a person checks a plate: one tap, typed, or not at all'() {
+    await visit(6).locator('button.check').click();
+    await page.waitForSelector('#check[open]');
+    await until(() => document.querySelector('#check img')?.naturalWidth > 0);
+    assert.deepEqual(await page.locator('#check .choice .plate').evaluateAll((l) => l.map((e) => e.getAttribute('aria-label'))),
+      ['粤A·6N28Q 蓝牌', '粤A·6N280 蓝牌', '粤A·8N28Q 蓝牌']);
+    await shot('check-zh');
+    assert.deepEqual(await barriers(page), []);
+    await page.fill('#check-q', '粤A12');
+    await page.keyboard.press('Enter');
+    await until(() => document.getElementById('check-note').textContent === '这不是有效的车牌');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await shot('check-phone-zh');
+    assert.ok(await fits());
+    await page.setViewportSize({ width: 1920, height: 1080 });
+    await page.locator('#check .choice').nth(1).click();
+    await page.waitForSelector('#check:not([open])', { state: 'attached' });
+    await until(() => document.querySelector('#board article[data-visit="6"]').innerText.includes('人工确认'));
+    const six = await visit(6).innerText();
+    assert.ok(!six.includes('待确认'), 'nothing is left to confirm');
+    assert.ok((await visit(6).locator('.plate').getAttribute('aria-label')).startsWith('粤A·6N280'));
+    assert.ok((await page.locator('#polite').textContent()).includes('车牌已确认：粤A·6N280'));
+    await shot('checked-zh');
+    // By keyboard, on the car that nobody could read.
+    await visit(3).focus();
+    await page.keyboard.press('c');
+    await page.waitForSelector('#check[open]');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'check-q');
+    await page.keyboard.type('粤o·1234o');
+    await page.keyboard.press('Enter');
+    await until(() => document.querySelector('#board article[data-visit="3"] .plate').getAttribute('aria-label')?.startsWith('粤O·12340'));
+    // The others stay as the rest of the cases know them.
+    nextRev(); // the terminal gave two by itself
+    nextRev();
+    terminal.say('card', { ...board()[6], rev: nextRev() });
+    await until(() => document.querySelector('#board article[data-visit="6"]').innerText.includes('待确认'));
+  },
+
   async 'English by one key, and remembered'() {
     await page.keyboard.press('l');
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
@@ -274,6 +312,7 @@ const tests = {
     await page.keyboard.press('Enter');
     await visit(7).waitFor();
     assert.equal(await page.isVisible('#b-people'), false);
+    assert.ok(await visit(7).locator('button.check').isVisible());
     await page.click('#b-logout');
     await page.fill('#name', '李店长');
     await page.fill('#pin', '482913');

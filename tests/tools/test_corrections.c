@@ -3,6 +3,7 @@
 #include "tests/firmware/store_fixture.h"
 
 #include "firmware/api_store.h"
+#include "firmware/arrivals.h"
 #include "firmware/corrections.h"
 #include "tools/labels.h"
 
@@ -116,6 +117,12 @@ static void bad_ones_are_refused_and_nothing_is_lost(void **state) {
   assert_false(corrections_open(&c, "/tmp", CORRECTIONS_MAX + 1, &e));
 }
 
+static void nobody_looks(void *ctx, uint64_t rev, const char *json) {
+  (void)ctx;
+  (void)rev;
+  (void)json;
+}
+
 static void a_visit_of_the_store_is_corrected_with_its_crop(void **state) {
   struct fixture *f = *state;
   struct err e = {0};
@@ -137,13 +144,27 @@ static void a_visit_of_the_store_is_corrected_with_its_crop(void **state) {
   v = (struct store_visit){.id = 6, .type = PLATE_BLUE, .opened_ms = NOW, .last_seen_ms = NOW};
   assert_true(store_visit_put(f->s, &v, &e)); // without a picture
   struct clock_sim *sim = clock_sim_new(0, NOW * CLOCK_NS_PER_MS);
-  struct api_store s = {
-      .reader = f->s, .evidence = ev, .corrections = open_in(f, 9), .clock = clock_sim_clock(sim)};
-  assert_true(api_store_correct(&s, 5, "苏E12346", &e));
-  assert_false(api_store_correct(&s, 6, "苏E12346", &e));
+  struct calendar_config calendar;
+  calendar_config_default(&calendar);
+  const struct arrivals_options ao = {.clock = clock_sim_clock(sim),
+                                      .store = f->s,
+                                      .calendar = &calendar,
+                                      .camera = "gate",
+                                      .announce = nobody_looks};
+  struct arrivals *arrivals = NULL;
+  assert_true(arrivals_new(&arrivals, &ao, &e) && arrivals_start(arrivals, &e));
+  struct api_store s = {.reader = f->s,
+                        .evidence = ev,
+                        .arrivals = arrivals,
+                        .corrections = open_in(f, 9),
+                        .clock = clock_sim_clock(sim)};
+  assert_true(api_store_correct(&s, 5, "苏E12346", 1, &e));
+  assert_true(api_store_correct(&s, 6, "苏E12347", 1, &e));
+  assert_false(api_store_correct(&s, 77, "苏E12346", 1, &e));
   assert_int_equal(e.code, ERR_NOT_FOUND);
-  assert_false(api_store_correct(&s, 77, "苏E12346", &e));
-  assert_int_equal(e.code, ERR_NOT_FOUND);
+  assert_true(store_visit_get(f->s, 6, &v, &e));
+  assert_string_equal(v.text, "苏E12347");
+  arrivals_free(arrivals);
   struct labels l;
   load(f, &l);
   assert_int_equal(l.n, 1);
