@@ -37,8 +37,8 @@ struct api_deps {
   bool (*status_json)(void *ctx, char **json, struct err *e);
   // {"ok":b,...}; *ok: answer 200, else 503. No personal data: it is open to all.
   bool (*health_json)(void *ctx, bool *ok, char **json, struct err *e);
-  // A person (auth_person.id) says what stands on a visit's plate (canonical, valid): it becomes the
-  // visit's text, and is kept with its crop, where there is one, for the eval and the training.
+  // A person (auth_person.id) says what stands on a visit's plate (canonical, valid): it becomes
+  // the visit's text, and is kept with its crop, where there is one, for the eval and the training.
   // ERR_NOT_FOUND: no such visit. NULL: not offered here.
   bool (*correct)(void *ctx, uint64_t visit, const char *plate, int64_t by, struct err *e);
 };

@@ -194,8 +194,9 @@ static void salvage(struct store *s) {
   }
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
     char sql[128];
-    (void)snprintf(sql, sizeof sql, "INSERT INTO main.%s SELECT * FROM damaged.%s", table[i],
-                   table[i]);
+    // What the new file says of its own form stays.
+    (void)snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO main.%s SELECT * FROM damaged.%s",
+                   table[i], table[i]);
     bool ok = store_exec(s, sql, "taking over rows", NULL);
     if (ok)
       log_info("store", "%d rows of %s taken over from the damaged database",

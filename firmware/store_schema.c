@@ -87,8 +87,13 @@ static const char V3[] =
 // What the picture alone said, where the list of customers chose another text.
 static const char V4[] = "ALTER TABLE visit ADD COLUMN picture TEXT NOT NULL DEFAULT '';";
 
-// Who said what the plate is (user.id, which outlives the user here); 0: nobody.
-static const char V5[] = "ALTER TABLE visit ADD COLUMN said_by INTEGER NOT NULL DEFAULT 0;";
+// Who said what the plate is (user.id, which outlives the user here); 0: nobody. schema_needs: the
+// oldest version whose program can work with the file, as it is after this step. A system update
+// that does not prove itself falls back to the program before, which has to find its visits: a step
+// that only adds leaves schema_needs alone; one that takes something away belongs into the release
+// after the one that no longer needs it.
+static const char V5[] = "ALTER TABLE visit ADD COLUMN said_by INTEGER NOT NULL DEFAULT 0;"
+                         "INSERT OR REPLACE INTO setting VALUES('schema_needs', '4');";
 
 static const char *const STEP[STORE_SCHEMA_VERSION] = {V1, V2, V3, V4, V5};
 
@@ -147,6 +152,12 @@ static bool version(sqlite3 *db, int64_t *v, struct err *e) {
     return false;
   if (tables > 0 && application != STORE_APPLICATION_ID)
     return err_set(e, ERR_STATE, "the file is another program's database; name another file");
+  int64_t needs = 0;
+  if (*v > STORE_SCHEMA_VERSION &&
+      number(db, "SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'schema_needs'", &needs,
+             NULL) &&
+      needs > 0 && needs <= STORE_SCHEMA_VERSION)
+    *v = STORE_SCHEMA_VERSION; // what was added since is not touched
   if (*v > STORE_SCHEMA_VERSION)
     return err_set(e, ERR_STATE,
                    "the database has version %lld, this program knows up to %d; install the newer "

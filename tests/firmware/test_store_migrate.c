@@ -193,7 +193,7 @@ static void a_newer_file_is_left_alone(void **state) {
   struct store_status st;
   assert_true(store_counter_add(f->s, "x", 9, NULL, &e));
   fixture_close(f);
-  run_sql(f->path, "PRAGMA user_version = 99");
+  run_sql(f->path, "PRAGMA user_version = 99; DELETE FROM setting WHERE name = 'schema_needs'");
   fixture_open(f, 0);
   store_state(f->s, &st);
   assert_int_equal(st.condition, STORE_MEMORY);
@@ -202,6 +202,28 @@ static void a_newer_file_is_left_alone(void **state) {
   fixture_close(f);
   assert_int_equal(ask(f->path, "PRAGMA user_version"), 99);
   assert_int_equal(ask(f->path, "SELECT value FROM counter WHERE name = 'x'"), 9);
+}
+
+// A system update that did not prove itself: the program before goes on with the file.
+static void a_newer_file_that_says_so_is_worked_with(void **state) {
+  struct fixture *f = *state;
+  struct err e;
+  assert_true(store_counter_add(f->s, "x", 9, NULL, &e));
+  fixture_close(f);
+  run_sql(f->path, "ALTER TABLE visit ADD COLUMN later TEXT NOT NULL DEFAULT 'new';"
+                   "PRAGMA user_version = 6");
+  fixture_open(f, 0);
+  assert_int_equal(fixture_condition(f->s), STORE_OK);
+  struct store_visit v = fixture_visit(5, "粤A12345");
+  assert_true(store_visit_put(f->s, &v, &e));
+  assert_true(store_counter_add(f->s, "x", 1, NULL, &e));
+  fixture_close(f);
+  assert_int_equal(ask(f->path, "PRAGMA user_version"), 6);
+  assert_int_equal(ask(f->path, "SELECT value FROM counter WHERE name = 'x'"), 10);
+  assert_int_equal(ask(f->path, "SELECT count(*) FROM visit WHERE later = 'new'"), 1);
+  run_sql(f->path, "UPDATE setting SET value = '6' WHERE name = 'schema_needs'");
+  fixture_open(f, 0);
+  assert_int_equal(fixture_condition(f->s), STORE_MEMORY);
 }
 
 // No room for the tables of a later version: the file stays at a whole version, and is done when
@@ -242,6 +264,7 @@ int main(void) {
       T(version_3_is_brought_up),
       T(version_4_is_brought_up),
       T(a_newer_file_is_left_alone),
+      T(a_newer_file_that_says_so_is_worked_with),
       T(a_migration_without_room_loses_nothing),
       T(rows_that_refer_to_nothing_stop_the_migration),
   };
