@@ -79,6 +79,7 @@ struct config {
   } time;
   char release_file[CONFIG_PATH_MAX];    // what system this is (firmware/release.h)
   char update_state[CONFIG_PATH_MAX];    // how far an update is (firmware/update/update_state.h)
+  char recovery_file[CONFIG_PATH_MAX];   // there while the recovery system runs
   char trouble_file[CONFIG_PATH_MAX];    // why the data partition is not there; there only then
   char repair_file[CONFIG_PATH_MAX];     // that it was damaged and repaired; there only then
   char encryption_file[CONFIG_PATH_MAX]; // whether it is encrypted, in one line

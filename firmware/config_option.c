@@ -127,6 +127,8 @@ static const struct option options[] = {
      "version, date and support of the system image; need not be there"},
     {"device", "trouble_file", TEXT, AT(trouble_file), 0, 0, "/run/bayplate-boot/data-trouble",
      "why the data partition could not be used; there only then"},
+    {"device", "recovery_file", TEXT, AT(recovery_file), 0, 0, "/run/bayplate-boot/recovery",
+     "there while the recovery system runs, since both slots are lost"},
     {"device", "repair_file", TEXT, AT(repair_file), 0, 0, "/run/bayplate-boot/data-repaired",
      "that the data partition was damaged and repaired; there only then"},
     {"device", "encryption_file", TEXT, AT(encryption_file), 0, 0,

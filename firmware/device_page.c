@@ -112,13 +112,14 @@ bool device_page_json(struct device_page *d, char **json, struct err *e) {
   release_built(&d->release, built);
   const char *version = d->release.version[0] ? d->release.version : BAYPLATE_VERSION;
   json_t *root = json_pack(
-      "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "serial",
-      word(d->o.id->serial), "model", word(d->o.id->model), "board", word(d->release.board),
-      "version", version, "slot", word(d->slot), "built", word(built), "supported_until",
-      word(until), "supported", supported(d, until), "image", d->image, "report",
+      "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
+      "serial", word(d->o.id->serial), "model", word(d->o.id->model), "board",
+      word(d->release.board), "version", version, "slot", word(d->slot), "built", word(built),
+      "supported_until", word(until), "supported", supported(d, until), "image", d->image, "report",
       status_report_json(&report), "updating", status_updating_json(&updating, restart_s), "upload",
       upload_json(d), "data_trouble", word(trouble), "data_repaired", word(repaired), "encryption",
-      word(encryption), "resetting", access(d->reset_file, F_OK) == 0);
+      word(encryption), "resetting", access(d->reset_file, F_OK) == 0, "recovery",
+      status_recovery(d->o.recovery_file));
   *json = root ? json_dumps(root, JSON_COMPACT) : NULL;
   json_decref(root);
   return *json ? true : err_set(e, ERR_NOMEM, "no memory");

@@ -18,7 +18,7 @@ struct device_page_options {
   bool clock_need_sync;
   const struct device_id *id;
   // As in [device] of the configuration; none of them need be there.
-  const char *release_file, *report_file, *state_file, *trouble_file, *repair_file,
+  const char *release_file, *report_file, *state_file, *recovery_file, *trouble_file, *repair_file,
       *encryption_file;
   const char *store_dir;  // updates go to store_dir/update, the wish for a reset to store_dir/reset
   uint64_t reserve_bytes; // of the disk that an upload must leave
@@ -32,7 +32,7 @@ void device_page_free(struct device_page *d); // NULL is fine
 // {"serial","model","board","version","slot","built","supported_until","supported":b|null,
 //  "image":b (is this a system image, so that it can be updated),"report","updating" as in the
 //  status,"upload":{"id","size","have","whole","error"}|null,"data_trouble","data_repaired",
-//  "encryption","resetting":b}; texts or null.
+//  "encryption","resetting":b,"recovery":b (it runs from no slot)}; texts or null.
 BP_CHECK bool device_page_json(struct device_page *d, char **json, struct err *e);
 
 // The upload of the next bundle. ERR_STATE: this is no system image.

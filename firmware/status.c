@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct view {
   struct camera_status camera;
@@ -17,6 +18,7 @@ struct view {
   struct update_state updating;
   int restart_s; // until the restart; -1: none is announced
   char trouble[ERR_TEXT_MAX];
+  bool recovery;
 };
 
 bool status_line(const char *path, char out[ERR_TEXT_MAX]) {
@@ -34,6 +36,10 @@ bool status_line(const char *path, char out[ERR_TEXT_MAX]) {
 void status_trouble(const char *path, char out[ERR_TEXT_MAX]) {
   if (status_line(path, out) && out[0] == '\0')
     (void)snprintf(out, ERR_TEXT_MAX, "the data partition cannot be used");
+}
+
+bool status_recovery(const char *path) {
+  return path && path[0] && access(path, F_OK) == 0;
 }
 
 void status_updating(const char *path, const struct bp_clock *clock, struct update_state *out,
@@ -57,6 +63,7 @@ static void look(const struct status_sources *s, struct view *v) {
     v->update = (struct update_report){0}; // whoever wrote it has logged it
   status_updating(s->update_state, s->clock, &v->updating, &v->restart_s);
   status_trouble(s->trouble_file, v->trouble);
+  v->recovery = status_recovery(s->recovery_file);
 }
 
 static json_t *text_or_null(const char *text) {
@@ -102,7 +109,7 @@ bool status_json(const struct status_sources *s, char **json, struct err *e) {
   iso_time(clock_wall_ns(s->clock) / CLOCK_NS_PER_MS, now);
   json_t *root = json_pack(
       "{s:s, s:[{s:s, s:s, s:o, s:o}], s:{s:b, s:o, s:i, s:o}, s:{s:b, s:o}, s:b, s:s, s:{s:o, "
-      "s:o, s:s}, s:o, s:o, s:o}",
+      "s:o, s:s}, s:o, s:o, s:o, s:b}",
       "shop", s->shop, "cameras", "name", s->camera_name, "state",
       camera_state_name(v.camera.state), "last_frame", time_or_null(v.camera.last_frame_wall_ns),
       "error", text_or_null(v.camera.error), "store", "ok", v.store.condition == STORE_OK, "error",
@@ -111,7 +118,8 @@ bool status_json(const struct status_sources *s, char **json, struct err *e) {
       text_or_null(v.evidence_bad ? v.evidence_text : ""), "clock_trusted", v.clock_trusted, "now",
       now, "device", "serial", text_or_null(s->serial), "model", text_or_null(s->model), "version",
       BAYPLATE_VERSION, "update", status_report_json(&v.update), "updating",
-      status_updating_json(&v.updating, v.restart_s), "data_trouble", text_or_null(v.trouble));
+      status_updating_json(&v.updating, v.restart_s), "data_trouble", text_or_null(v.trouble),
+      "recovery", v.recovery);
   return print(root, json, e);
 }
 
@@ -151,5 +159,6 @@ uint64_t status_digest(const struct status_sources *s) {
   h = mix(h, &v.updating.percent, sizeof v.updating.percent);
   h = mix(h, &v.updating.restart_mono_ms, sizeof v.updating.restart_mono_ms);
   h = mix(h, v.trouble, strlen(v.trouble));
+  h = mix(h, &v.recovery, sizeof v.recovery);
   return h;
 }

@@ -21,9 +21,10 @@ struct status_sources {
   struct camera_feed *feed;
   struct store *store;
   struct arrivals *arrivals;
-  const char *update_file;  // firmware/update_report.h
-  const char *update_state; // firmware/update/update_state.h
-  const char *trouble_file; // one line: why the data partition could not be used
+  const char *update_file;   // firmware/update_report.h
+  const char *update_state;  // firmware/update/update_state.h
+  const char *recovery_file; // there while the recovery system runs; NULL: it is not asked for
+  const char *trouble_file;  // one line: why the data partition could not be used
   const char *shop;
   const char *serial, *model; // "" for a machine that was not flashed
 };
@@ -31,8 +32,8 @@ struct status_sources {
 // {"shop","cameras":[{"name","state","last_frame","error"}],"store":{"ok","error","unsaved","set_aside"},
 //  "evidence":{"ok","error"},"clock_trusted","now","device":{"serial","model","version"},
 //  "update":{"result","code","version","what","fine"}|null,
-//  "updating":{"phase","percent","version","restart_s"}|null,"data_trouble":text|null}. *json is
-//  malloc'ed.
+//  "updating":{"phase","percent","version","restart_s"}|null,"data_trouble":text|null,"recovery":b}.
+//  *json is malloc'ed.
 BP_CHECK bool status_json(const struct status_sources *s, char **json, struct err *e);
 
 // {"ok","version","camera","store","evidence","clock_trusted"}: words only, no personal data. *ok
@@ -40,6 +41,7 @@ BP_CHECK bool status_json(const struct status_sources *s, char **json, struct er
 BP_CHECK bool status_health(const struct status_sources *s, bool *ok, char **json, struct err *e);
 
 // Parts of it that the device page shows, too.
+bool status_recovery(const char *path); // is the file there, does the recovery system run
 void status_trouble(const char *path, char out[ERR_TEXT_MAX]); // "": none
 // A file's first line; "" and false when it is not there.
 bool status_line(const char *path, char out[ERR_TEXT_MAX]);

@@ -237,6 +237,7 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
                                       .store = t->store,
                                       .update_file = t->config.update_file,
                                       .update_state = t->config.update_state,
+                                      .recovery_file = t->config.recovery_file,
                                       .trouble_file = t->config.trouble_file,
                                       .shop = t->config.shop.name,
                                       .serial = t->id.serial,

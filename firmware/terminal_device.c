@@ -46,6 +46,7 @@ bool terminal_start_device_page(struct terminal *t, struct err *e) {
                                         .release_file = t->config.release_file,
                                         .report_file = t->config.update_file,
                                         .state_file = t->config.update_state,
+                                        .recovery_file = t->config.recovery_file,
                                         .trouble_file = t->config.trouble_file,
                                         .repair_file = t->config.repair_file,
                                         .encryption_file = t->config.encryption_file,

@@ -135,6 +135,7 @@ function drawStatus() {
   for (const c of cameras) {
     if (c.state === 'offline') list.push(['camera', t('cameraBanner', { name: c.name ?? '', t: c.last_frame ? `${String(c.last_frame).slice(5, 10)} ${hhmmss(c.last_frame)}` : t('never') })]);
   }
+  if (status?.recovery) list.push(['store', t('recoveryBanner')]);
   if (status?.data_trouble) list.push(['store', t('dataBanner', { what: status.data_trouble })]);
   if (status?.updating?.phase === 'restart') {
     const left = Math.max(0, status.updating.restart_s - Math.floor((performance.now() - told) / 1000));

@@ -122,6 +122,7 @@ function drawLive() {
 function draw() {
   drawLive();
   if (!state) return;
+  $('recovery').hidden = !state.recovery;
   $('trouble').hidden = !state.data_trouble;
   $('trouble-text').textContent = state.data_trouble ? t('dataText', { what: state.data_trouble }) : '';
   $('repaired').hidden = !state.data_repaired;

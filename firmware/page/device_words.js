@@ -5,6 +5,8 @@ export const words = {
   deviceTitle: ['设备', 'Device'], toBoard: ['返回看板', 'To the board'],
   notAllowedHere: ['设备页面只对技术员和经理开放。', 'This page is for technicians and managers.'], signOutFirst: ['换账号登录', 'Sign in as somebody else'],
   liveOk: ['已连接', 'Connected'], liveWait: ['连接中…', 'Connecting…'], liveLate: ['终端没有应答', 'The terminal does not answer'],
+  recoveryTitle: ['恢复系统', 'Recovery system'],
+  recoveryText: ['两个系统槽都已损坏。现在的系统从服务口载入内存：数据照常保存，但断电后终端不会自己启动。请在下面安装更新包，装好后它会自己重启。', 'Both system slots are lost. What runs was loaded into memory through the service port: data is kept as usual, but without power the terminal does not come back by itself. Install an update below; it then restarts by itself.'],
   dataTitle: ['数据分区无法使用', 'The data partition cannot be used'],
   dataText: ['原因：{what}。终端在内存中运行：现在的到店记录、人员和设置在断电或重启后会全部丢失。', 'Reason: {what}. The terminal works in memory: visits, people and settings of now are lost when it restarts or loses power.'],
   dataKept: ['分区上的旧数据没有被改动。', 'What was on the partition has not been touched.'],

@@ -23,6 +23,7 @@ const words = {
   updateBackBanner: ['新版本未通过自检，已退回原版本，请通知技术人员（原因见“设备”页）。', 'The new version did not prove itself; the one before runs again. Tell the technician. {what}'],
   restartBanner: ['系统更新：约 {n} 秒后重启，之后约 1 分钟看不到新到车辆。', 'System update: restart in about {n} s; new cars are not seen for about a minute then.'],
   proveBanner: ['新版本正在自检，请照常使用。', 'A new version is proving itself; work on as usual.'],
+  recoveryBanner: ['恢复系统：两个系统槽都已损坏，终端靠从服务口载入内存的系统运行，断电后不会自己启动。请技术人员在“设备”页安装更新包。', 'Recovery system: both system slots are lost, and the terminal runs from memory, loaded through the service port. Without power it does not come back by itself. A technician installs an update on the page “Device”.'],
   dataBanner: ['数据分区无法使用：记录只在内存里，断电会丢失。请立即通知技术人员（详见“设备”页）。', 'The data partition cannot be used: visits are in memory alone and lost without power. Call the technician now (page “Device”). {what}'],
   clockBanner: ['终端时间不可信：剩余天数暂不显示，请校准时间。', 'The terminal’s clock cannot be trusted: days left are not shown until it is set.'],
   compulsory: ['交强险', 'Compulsory'], commercial: ['商业险', 'Commercial'], policyNone: ['无记录', 'no record'],

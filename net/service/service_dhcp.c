@@ -7,7 +7,15 @@
 #define FIRST_CLIENT 2
 #define CLIENTS 5
 
-enum { AT_XID = 4, AT_FLAGS = 10, AT_CIADDR = 12, AT_YIADDR = 16, AT_GIADDR = 24, AT_CHADDR = 28 };
+enum {
+  AT_XID = 4,
+  AT_FLAGS = 10,
+  AT_CIADDR = 12,
+  AT_YIADDR = 16,
+  AT_SIADDR = 20,
+  AT_GIADDR = 24,
+  AT_CHADDR = 28
+};
 enum { DISCOVER = 1, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM };
 enum {
   OPT_MASK = 1,
@@ -95,6 +103,7 @@ static size_t answer(const struct service_dhcp *d, const struct request *r, uint
   if (type != NAK) {
     if (r->type != DISCOVER)
       memcpy(reply + AT_CIADDR, r->bytes + AT_CIADDR, 4);
+    memcpy(reply + AT_SIADDR, d->server, 4); // where a boot loader's TFTP asks next
     if (r->type != INFORM) {
       service_dhcp_client(d, reply + AT_YIADDR);
       at = option_u32(at, OPT_LEASE, SERVICE_DHCP_LEASE_S);

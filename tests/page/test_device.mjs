@@ -67,7 +67,7 @@ const terminal = {
     fs.writeFileSync(`${dir}/bayplate.ini`, `[shop]\nname = 示范专营店\n[camera]\nsource = sim:?fps=5\n[vision]\nmodels = ${SOURCE}/vision/models\n`
       + `[store]\ndir = ${data}/state\nreserve_mb = 0\n[http]\nport = ${this.port}\nport_file = ${dir}/port\n`
       + `[device]\nfile = ${dir}/device.ini\nupdate_file = ${data}/update/report.ini\nupdate_state = ${boot}/update.ini\n`
-      + `release_file = ${dir}/release\ntrouble_file = ${boot}/data-trouble\n`
+      + `release_file = ${dir}/release\ntrouble_file = ${boot}/data-trouble\nrecovery_file = ${boot}/recovery\n`
       + `repair_file = ${boot}/data-repaired\nencryption_file = ${boot}/data-encryption\n`);
     const out = fs.openSync(log, 'a');
     this.child = spawn(`${BINARY}/firmware/bayplated`, ['-c', `${dir}/bayplate.ini`], { stdio: ['ignore', 'ignore', out], env: { ...process.env, RUNTIME_DIRECTORY: `${dir}/run` } });
@@ -263,6 +263,22 @@ await runAll({
     await board.screenshot({ path: path.join(SHOTS, 'device-trouble-board-zh.png') });
     await board.close();
     fs.rmSync(`${boot}/data-trouble`);
+  },
+
+  async 'the recovery system says so loudly, on both pages'() {
+    assert.ok(await page.isHidden('#recovery'));
+    fs.writeFileSync(`${boot}/recovery`, '');
+    await soon('on the device page', () => page.isVisible('#recovery'));
+    assert.match(await text('#recovery'), /安装更新包/);
+    await shot('recovery-zh');
+    assert.deepEqual(await barriers(page), []);
+    const board = await context.newPage();
+    await board.goto(base);
+    await soon('on the board', async () => (await board.locator('.banner.store').innerText()).includes('恢复系统'));
+    await board.screenshot({ path: path.join(SHOTS, 'device-recovery-board-zh.png') });
+    await board.close();
+    fs.rmSync(`${boot}/recovery`);
+    await soon('and no longer', () => page.isHidden('#recovery'));
   },
 
   async 'what was repaired and whether data is encrypted stand there'() {

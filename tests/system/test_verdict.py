@@ -38,6 +38,10 @@ class Board:
         self.tool("systemctl", 'echo "systemctl $*" >>"$ASKED"\ncase $1 in is-active) [ ! -e "$DEAD" ] ;; show) cat "$RESTARTS" ;; esac')
         self.tool("rauc", 'echo "rauc $*" >>"$ASKED"')
         self.tool("curl", 'for last; do :; done\ncase $last in */healthz) cat "$HEALTH" ;; *) echo /assets/app.js ;; esac')
+        self.env = folder / "uboot.env"
+        self.env.write_text("BOOT_LOST=1\n")
+        self.tool("fw_printenv", 'sed -n "s/^$2=//p" "$UBOOT_ENV"')
+        self.tool("fw_setenv", 'cp "$2" "$UBOOT_ENV" && echo "fw_setenv" >>"$ASKED"')
         (folder / "restarts").write_text("0\n")
         self.slot("A", "1.0")
 
@@ -56,7 +60,7 @@ class Board:
         done = subprocess.run(["/bin/dash", str(LIB / script), *more], text=True, capture_output=True, check=False, env={
             **os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}", "BAYPLATE_DATA": str(self.data),
             "BAYPLATE_LIB": str(LIB), "BAYPLATE_BOOT": str(self.boot), "BAYPLATE_CMDLINE": str(f / "cmdline"),
-            "BAYPLATE_RELEASE": str(f / "release"), "BAYPLATE_READ": f"{READ} --models {models}", "ASKED": str(self.asked),
+            "BAYPLATE_RELEASE": str(f / "release"), "BAYPLATE_READ": f"{READ} --models {models}", "ASKED": str(self.asked), "UBOOT_ENV": str(self.env),
             "HEALTH": str(self.health), "DEAD": str(f / "dead"), "RESTARTS": str(f / "restarts"), "VERDICT_SECONDS": "2", **env})
         assert done.stderr == "", done.stderr
         return done.stdout
@@ -87,6 +91,9 @@ def good_slot_first(b):
     assert "rauc status mark-good" in b.asked.read_text()
     assert (b.data / "update/good").read_text() == "A 1.0 1\n"
     assert not (b.data / "update/report.ini").exists()
+    assert b.env.read_text() == "BOOT_LOST=0\nRECOVERY_BUILT=0x1\n"
+    b.run("verdict")  # the boot loader's environment is not written at each start
+    assert "fw_setenv" not in b.asked.read_text()
 
 
 def same_reader_proves_itself(b):
@@ -101,6 +108,18 @@ def same_reader_proves_itself(b):
     r = b.report()
     assert r["result"] == "good" and r["code"] == "good" and r["version"] == "2.0" and r["slot"] == "B", r
     assert not note.exists() and not (b.data / "update/trying").exists() and not (b.boot / "update.ini").exists()
+
+
+def what_the_recovery_system_installs_is_the_first_one_again(b):
+    good_slot_first(b)
+    (b.data / "update/failed-versions").write_text("2.0\n")
+    (b.boot / "recovery").touch()
+    b.update()
+    assert sorted(p.name for p in (b.data / "update").iterdir()) == []
+    (b.boot / "recovery").unlink()
+    b.health.write_text('{"ok":true,"camera":"offline"}')  # it has no slot to go back to
+    said = b.run("verdict")
+    assert "is good" in said and "reboot" not in b.asked.read_text() and (b.data / "update/good").read_text() == "B 2.0 1\n", said
 
 
 def worse_reader_goes_back_and_says_so(b):
@@ -182,7 +201,8 @@ def fill(folder):
     return golden
 
 
-CASES = [same_reader_proves_itself, worse_reader_goes_back_and_says_so, reader_that_does_not_run_is_worse,
+CASES = [same_reader_proves_itself, what_the_recovery_system_installs_is_the_first_one_again, worse_reader_goes_back_and_says_so,
+         reader_that_does_not_run_is_worse,
          tampered_crops_count_for_both, what_is_missing_is_named]
 
 

@@ -151,6 +151,9 @@ def stick_is_taken_once(d):
     d.runs("1.1.0")  # it fell back: not again and again
     (d.data / "update/failed-versions").write_text("1.2.0\n")
     assert not d.take("usb"), d.said
+    d.runs("1.2.0")  # from memory, as the recovery system: it is in no slot
+    (d.boot / "recovery").touch()
+    assert d.take("usb") and d.result() == "installed", d.said
 
 
 def stick_with_a_bad_bundle(d):

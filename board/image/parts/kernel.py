@@ -108,6 +108,23 @@ def initramfs(root, tree, init, modules, table, needed_of):
     (tree / "init").chmod(0o755)
 
 
+def recovery_ramdisk(root, work, initrd, image, epoch):
+    """The initramfs with the root's `image` behind it, which its init takes in place of a partition; the kernel unpacks one
+    archive after the other. The image is packed already. Returns the path."""
+    tree = work / "recovery"
+    tree.mkdir()
+    loop = list((root / "usr/lib/modules" / release(root)).rglob("loop.ko"))
+    if len(loop) != 1:
+        raise Trouble("the recovery system needs the kernel module loop: name it in modules.txt")
+    shutil.copy(loop[0], tree / "loop.ko")
+    os.link(image, tree / "root.img")
+    first = initrd.read_bytes()
+    path = work / "recovery.initrd"
+    path.write_bytes(first + b"\0" * (-len(first) % 512) + cpio(tree, epoch))
+    shutil.rmtree(tree)
+    return path
+
+
 def _built_in_name(base, module):
     name = module.replace("-", "_")
     return any(line.rsplit("/", 1)[-1].removesuffix(".ko").replace("-", "_") == name
@@ -149,9 +166,9 @@ FIT = """/dts-v1/;
 {images}
   }};
   configurations {{
-    default = "conf";
-    conf {{
-      description = "{name}";
+    default = "{conf}";
+    {conf} {{
+      description = "{name}"; built = <{epoch}>;
       {parts}
       hash-1 {{ algo = "sha256"; }};
       signature-1 {{ algo = "sha256,rsa2048"; key-name-hint = "fit"; sign-images = {signed}; }};
@@ -167,17 +184,17 @@ IMAGE = """    {node} {{
     }};"""
 
 
-def fit(out, work, name, kernel, ramdisk, load, keys, epoch):
+def fit(out, work, name, kernel, ramdisk, load, keys, epoch, conf="conf"):
     """A FIT with kernel and initramfs; the device tree is the one that the board's firmware made. The configuration is signed with keys/fit.key, so that
     no parts of two releases can be joined; each part with keys/image.key as well, as U-Boot asks that of every image once it
-    asks it of the boot script."""
+    asks it of the boot script. U-Boot is told which configuration to start: one that is `conf` passes for no other."""
     nodes = [("kernel", kernel, "kernel", "none", f"load = <{load}>; entry = <{load}>;"),
              ("ramdisk", ramdisk, "ramdisk", "none", "")]
     images = "\n".join(IMAGE.format(node=n, path=p, kind=k, compression=c, more=m) for n, p, k, c, m in nodes)
     parts = " ".join(f'{n} = "{n}";' for n, *_ in nodes)
     signed = ", ".join(f'"{n}"' for n, *_ in nodes)
     its = work / "kernel.its"
-    its.write_text(FIT.format(name=name, images=images, parts=parts, signed=signed))
+    its.write_text(FIT.format(name=name, conf=conf, epoch=epoch, images=images, parts=parts, signed=signed))
     _mkimage(its, out, work, keys, epoch)
 
 

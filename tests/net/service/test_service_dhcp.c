@@ -75,9 +75,9 @@ static void a_lease_has_these_bytes(void **state) {
   (void)state;
   struct talk t = begin();
   assert_int_equal(say(&t, laptop, 1, NULL, NULL, NULL), SERVICE_DHCP_REPLY);
-  static const uint8_t head[] = {2, 1, 6, 0, 0xca, 0xfe, 0xba, 0xbe, 0, 0, 0x80, 0,
-                                 0, 0, 0, 0, 10,   213,  77,   2,    0, 0, 0,    0,
-                                 0, 0, 0, 0, 0x02, 1,    2,    3,    4, 5, 0,    0};
+  static const uint8_t head[] = {2, 1, 6, 0, 0xca, 0xfe, 0xba, 0xbe, 0,  0,   0x80, 0,
+                                 0, 0, 0, 0, 10,   213,  77,   2,    10, 213, 77,   1,
+                                 0, 0, 0, 0, 0x02, 1,    2,    3,    4,  5,   0,    0};
   assert_memory_equal(t.reply, head, sizeof head);
   static const uint8_t options[] = {99, 130, 83, 99, 53, 1,  2,  54,  4,   10,  213, 77, 1,
                                     51, 4,   0,  0,  0,  60, 58, 4,   0,   0,   0,   30, 59,
