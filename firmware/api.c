@@ -36,6 +36,7 @@ static const struct http_route routes[] = {
     {HTTP_PUT, "/api/v1/device/upload", false, api_device_piece},
     {HTTP_DELETE, "/api/v1/device/upload", false, api_device_drop},
     {HTTP_POST, "/api/v1/device/reset", false, api_device_reset},
+    {HTTP_GET, "/api/v1/device/export", false, api_device_export},
 };
 
 bool api_sees_customers(enum auth_role role) {

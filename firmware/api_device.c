@@ -5,8 +5,12 @@
 #include "firmware/api_internal.h"
 
 #include "firmware/device_page.h"
+#include "firmware/export_relay.h"
+
+#include "board/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,4 +157,38 @@ void api_device_reset(void *ctx, const struct http_request *q, struct http_respo
     api_send_error(r, &e);
   }
   json_decref(body);
+}
+
+// GET ?what=files|image: what is on a data partition that cannot be used, as it comes. 404 nothing
+// to export, 409 the partition works, or an export is going on.
+void api_device_export(void *ctx, const struct http_request *q, struct http_response *r) {
+  struct api *a = ctx;
+  struct auth_person p;
+  struct err e;
+  const char *socket = NULL;
+  atomic_int *going = NULL;
+  char name[128], disposition[160];
+  if (!api_person(a, q, r, &p) || !may(a, &p, r)) {
+    return;
+  }
+  const char *what = http_request_query(q, "what");
+  if (!what || (strcmp(what, "files") != 0 && strcmp(what, "image") != 0)) {
+    http_response_error(r, 400, "what=files or what=image");
+    return;
+  }
+  if (!api_same_origin(q)) { // no other site is to start one
+    http_response_error(r, 403, "this request does not come from the page");
+    return;
+  }
+  if (!device_page_export(a->o.device, &socket, &going, &e)) {
+    http_response_error(r, e.code == ERR_NOT_FOUND ? 404 : 409, e.text);
+    return;
+  }
+  log_warn("device", "export of %s is asked for on the page by a %s", what, auth_role_name(p.role));
+  device_page_export_name(a->o.device, what, name, sizeof name);
+  (void)snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"", name);
+  if (!http_response_header(r, "Content-Disposition", disposition)) {
+    log_warn("device", "export: no name for %s", name); // the browser finds one
+  }
+  export_relay(r, socket, what, going);
 }

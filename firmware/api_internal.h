@@ -50,6 +50,7 @@ http_handler api_cards_get, api_visits_get, api_evidence_get, api_status_get, ap
 http_handler api_commission_get, api_commission_picture_get, api_commission_car_get;
 http_handler api_commission_sheets_get, api_commission_post;
 http_handler api_device_get, api_device_begin, api_device_piece, api_device_drop, api_device_reset;
+http_handler api_device_export;
 http_handler api_events_get, api_health_get, api_metrics_get, api_page_get;
 // For the hub.
 bool api_replay(void *ctx, uint64_t since, struct sse_replay *to);

@@ -83,6 +83,9 @@ struct config {
   char trouble_file[CONFIG_PATH_MAX];    // why the data partition is not there; there only then
   char repair_file[CONFIG_PATH_MAX];     // that it was damaged and repaired; there only then
   char encryption_file[CONFIG_PATH_MAX]; // whether it is encrypted, in one line
+  char export_socket[CONFIG_PATH_MAX];   // who gives a lost data partition away (firmware/export/)
+  char export_state[CONFIG_PATH_MAX];    // how far that is
+  char export_device[CONFIG_PATH_MAX];   // which partition, and its bytes, in two lines
   char update_file[CONFIG_PATH_MAX];     // how the last update went (firmware/update_report.h)
   char device_file[CONFIG_PATH_MAX]; // who the board is (firmware/device_id.h); need not be there
   struct {

@@ -4,6 +4,7 @@
 #include "board/file.h"
 #include "board/log.h"
 #include "firmware/calendar.h"
+#include "firmware/export/export_state.h"
 #include "firmware/release.h"
 #include "firmware/status.h"
 
@@ -17,6 +18,7 @@
 
 #define BUNDLE_BYTES_MAX (UINT64_C(1) << 30) // as board/bundle.h
 #define CMDLINE_BYTES 4096
+#define EXPORT_DEVICE_BYTES 512
 
 struct device_page {
   struct device_page_options o;
@@ -25,6 +27,7 @@ struct device_page {
   char slot[8];
   struct upload *upload;
   char reset_file[FILE_PATH_MAX];
+  atomic_int exporting; // from here; the service port may, too
 };
 
 // The slot that runs stands on the kernel's command line, "rauc.slot=A"; "" elsewhere.
@@ -96,6 +99,62 @@ static json_t *upload_json(struct device_page *d) {
                    (json_int_t)u.have, "whole", u.whole, "error", word(u.error));
 }
 
+// The second line of the file: how large the partition is; 0 when there is none.
+static uint64_t partition_bytes(const char *path) {
+  void *text = NULL;
+  size_t len = 0;
+  if (!path || !path[0] || !file_get(path, EXPORT_DEVICE_BYTES, &text, &len, NULL))
+    return 0;
+  const char *second = strchr(text, '\n');
+  const uint64_t bytes = second ? strtoull(second + 1, NULL, 10) : 0;
+  free(text);
+  return bytes;
+}
+
+static bool exporting(struct device_page *d) {
+  return atomic_load(&d->exporting) || export_running(d->o.trouble_file);
+}
+
+bool device_page_export(struct device_page *d, const char **socket, atomic_int **going,
+                        struct err *e) {
+  *socket = d->o.export_socket;
+  *going = &d->exporting;
+  if (!d->o.trouble_file || access(d->o.trouble_file, F_OK) != 0)
+    return err_set(e, ERR_STATE, "the data partition is in use: there is nothing to export");
+  if (partition_bytes(d->o.export_device) == 0 || access(d->o.export_socket, F_OK) != 0)
+    return err_set(e, ERR_NOT_FOUND, "this terminal has no data partition to export");
+  if (exporting(d))
+    return err_set(e, ERR_BUSY, "an export is going on: one at a time");
+  return true;
+}
+
+void device_page_export_name(const struct device_page *d, const char *what, char *out,
+                             size_t size) {
+  (void)snprintf(out, size, "bayplate-%s-%s.tar.gz", d->o.id->serial[0] ? d->o.id->serial : "data",
+                 what);
+}
+
+static json_t *export_json(struct device_page *d) {
+  const char *socket = NULL;
+  atomic_int *going = NULL;
+  struct export_state s;
+  struct err e;
+  if (!device_page_export(d, &socket, &going, &e) && e.code != ERR_BUSY)
+    return json_null();
+  if (!export_state_load(&s, d->o.export_state, NULL))
+    s = (struct export_state){0}; // it is written again in a moment
+  const bool running = exporting(d);
+  // One that ended without a word: its program died.
+  if (s.phase == EXPORT_RUNS && !running)
+    s.phase = EXPORT_FAILED;
+  return json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "running", running,
+                   "phase", export_phase_name(s.phase), "what", s.what, "partition",
+                   (json_int_t)partition_bytes(d->o.export_device), "read", (json_int_t)s.read,
+                   "size", (json_int_t)s.size, "sent", (json_int_t)s.sent, "files",
+                   (json_int_t)s.files, "bad", (json_int_t)s.bad, "sha256", word(s.sha256), "error",
+                   word(s.error));
+}
+
 bool device_page_json(struct device_page *d, char **json, struct err *e) {
   struct update_report report;
   struct update_state updating;
@@ -112,14 +171,14 @@ bool device_page_json(struct device_page *d, char **json, struct err *e) {
   release_built(&d->release, built);
   const char *version = d->release.version[0] ? d->release.version : BAYPLATE_VERSION;
   json_t *root = json_pack(
-      "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
+      "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}",
       "serial", word(d->o.id->serial), "model", word(d->o.id->model), "board",
       word(d->release.board), "version", version, "slot", word(d->slot), "built", word(built),
       "supported_until", word(until), "supported", supported(d, until), "image", d->image, "report",
       status_report_json(&report), "updating", status_updating_json(&updating, restart_s), "upload",
       upload_json(d), "data_trouble", word(trouble), "data_repaired", word(repaired), "encryption",
       word(encryption), "resetting", access(d->reset_file, F_OK) == 0, "recovery",
-      status_recovery(d->o.recovery_file));
+      status_recovery(d->o.recovery_file), "export", export_json(d));
   *json = root ? json_dumps(root, JSON_COMPACT) : NULL;
   json_decref(root);
   return *json ? true : err_set(e, ERR_NOMEM, "no memory");

@@ -50,6 +50,9 @@ bool terminal_start_device_page(struct terminal *t, struct err *e) {
                                         .trouble_file = t->config.trouble_file,
                                         .repair_file = t->config.repair_file,
                                         .encryption_file = t->config.encryption_file,
+                                        .export_socket = t->config.export_socket,
+                                        .export_state = t->config.export_state,
+                                        .export_device = t->config.export_device,
                                         .store_dir = t->config.store.dir,
                                         .reserve_bytes = (uint64_t)t->config.store.reserve_mb
                                                          << 20};

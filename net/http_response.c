@@ -94,7 +94,8 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max) {
   pthread_mutex_lock(&s->lock);
   ssize_t result = 0;
   if (n < 0 || s->ending) {
-    result = MHD_CONTENT_READER_END_OF_STREAM;
+    bool cut = n == HTTP_STREAM_CUT || (n != HTTP_STREAM_END && s->ops.whole);
+    result = cut ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
   } else if (s->wake) {
     s->wake = false; // something came since ops.read looked: MHD asks again at once
   } else {

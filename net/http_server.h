@@ -107,11 +107,15 @@ void http_response_error(struct http_response *r, unsigned status, const char *t
 // characters.
 BP_CHECK bool http_response_header(struct http_response *r, const char *name, const char *value);
 
-// A body without a known end. read: writes at most `max` bytes and returns how many; 0: nothing
-// now, call again after http_stream_wake; -1: the end. closed: the last call, frees ctx. Both run
-// on the server's thread.
+// A body without a known length. read: writes at most `max` bytes and returns how many; 0: nothing
+// now, call again after http_stream_wake; HTTP_STREAM_END; HTTP_STREAM_CUT: the connection is cut,
+// so that the peer knows that this is not all. closed: the last call, frees ctx. Both run on the
+// server's thread. `whole`: the body has an end of its own, so a server that stops cuts it.
+#define HTTP_STREAM_END (-1)
+#define HTTP_STREAM_CUT (-2)
 struct http_stream;
 struct http_stream_ops {
+  bool whole;
   int64_t (*read)(void *ctx, char *buf, size_t max);
   void (*closed)(void *ctx);
 };

@@ -270,7 +270,7 @@ static bool resume_point(const struct http_request *q, uint64_t *out) {
   return true;
 }
 
-static const struct http_stream_ops client_ops = {client_read, client_closed};
+static const struct http_stream_ops client_ops = {.read = client_read, .closed = client_closed};
 
 void sse_hub_serve(struct sse_hub *h, const struct http_request *q, struct http_response *r,
                    uint64_t tag, bool masked) {

@@ -6,6 +6,7 @@ import { t, apply, toggle, addWords } from './i18n.js';
 import { words } from './device_words.js';
 import { whoIs, gate, refuse, post, send } from './login.js';
 import { upload, nameOf } from './device_upload.js';
+import { drawExport } from './device_export.js';
 
 const PAUSE_MS = 1000;
 const LATE_MS = 5000;
@@ -123,8 +124,7 @@ function draw() {
   drawLive();
   if (!state) return;
   $('recovery').hidden = !state.recovery;
-  $('trouble').hidden = !state.data_trouble;
-  $('trouble-text').textContent = state.data_trouble ? t('dataText', { what: state.data_trouble }) : '';
+  drawExport(state);
   $('repaired').hidden = !state.data_repaired;
   $('repaired-text').textContent = state.data_repaired ?? '';
   drawFacts(state);

@@ -169,5 +169,6 @@ int main(int argc, char **argv) {
   device.claim_file = o.claim_file;
   device.recovery = o.recovery;
   device.reset = o.reset;
+  device.export_socket = o.export_socket;
   return serve(&o, wire, &config, &device, &signals);
 }

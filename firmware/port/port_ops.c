@@ -4,6 +4,7 @@
 #include "board/file.h"
 #include "board/log.h"
 #include "firmware/device_id.h"
+#include "firmware/export/export_client.h"
 #include "firmware/port/port_device.h"
 
 #include <errno.h>
@@ -15,9 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Something open for reading: a file, or bytes in memory.
+// Something open for reading: a file, an export, or bytes in memory.
 struct reading {
-  int fd; // -1: memory
+  int fd; // of the file, else -1
+  struct export_client export;
   uint8_t *bytes;
   size_t len, at;
 };
@@ -28,6 +30,8 @@ static int result_of(const struct err *e) {
     return SERVICE_NOT_FOUND;
   case ERR_STATE:
     return SERVICE_NOT_NOW;
+  case ERR_BUSY:
+    return SERVICE_BUSY;
   case ERR_FULL:
     return SERVICE_NO_SPACE;
   case ERR_LIMIT:
@@ -86,14 +90,29 @@ static int open_device(struct port_device *d, enum service_source what, struct r
   return ok ? SERVICE_OK : result_of(&e);
 }
 
+// The exporter is not waited for longer than for a card that answers: this is a thread of its own.
+static int open_export(struct port_device *d, const char *what, struct reading *r, uint64_t *size) {
+  struct err e;
+  *size = SERVICE_UNKNOWN;
+  if (!export_client_open(&r->export, d->export_socket, what, &e))
+    return e.code == ERR_NOT_FOUND ? SERVICE_NOT_FOUND : SERVICE_IO;
+  if (export_client_begin(&r->export, &e) == 1)
+    return SERVICE_OK;
+  export_client_close(&r->export);
+  log_warn("port", "export: %s", e.text);
+  return e.code == ERR_FORMAT ? SERVICE_INVALID : result_of(&e);
+}
+
 static int ops_open(void *ctx, enum service_source what, const char *name, void **handle,
                     uint64_t *size) {
   struct reading *r = calloc(1, sizeof *r);
   if (!r)
     return SERVICE_BUSY;
-  r->fd = -1;
-  int rc = what == SERVICE_RECOVERY ? open_recovery(ctx, name, r, size)
-                                    : open_device(ctx, what, r, size);
+  r->fd = r->export.fd = -1;
+  int rc = what == SERVICE_RECOVERY       ? open_recovery(ctx, name, r, size)
+           : what == SERVICE_EXPORT_FILES ? open_export(ctx, "files", r, size)
+           : what == SERVICE_EXPORT_IMAGE ? open_export(ctx, "image", r, size)
+                                          : open_device(ctx, what, r, size);
   if (rc == SERVICE_OK)
     *handle = r;
   else
@@ -104,6 +123,13 @@ static int ops_open(void *ctx, enum service_source what, const char *name, void 
 static int ops_read(void *ctx, void *handle, uint8_t *buf, size_t n) {
   (void)ctx;
   struct reading *r = handle;
+  if (r->export.fd >= 0) {
+    struct err e;
+    int got = export_client_read(&r->export, buf, n, &e);
+    if (got < 0)
+      log_warn("port", "export: %s", e.text);
+    return got >= 0 ? got : SERVICE_IO;
+  }
   if (r->fd >= 0) {
     ssize_t got = read(r->fd, buf, n);
     return got >= 0 ? (int)got : SERVICE_IO;
@@ -119,6 +145,7 @@ static void ops_close(void *ctx, void *handle) {
   struct reading *r = handle;
   if (r->fd >= 0)
     (void)close(r->fd);
+  export_client_close(&r->export); // ends it, when it is not over
   free(r->bytes);
   free(r);
 }

@@ -11,11 +11,12 @@
 #define PORT_CLAIM_MAX 64
 
 struct port_device {
-  const char *socket;     // bayplated's, "" for none
-  const char *claim_file; // read at each try, so that a new code counts at once; "" for none
-  const char *claim_hash; // of a flashed board (firmware/device_id.h), "" for none
-  const char *recovery;   // folder, "" for none
-  const char *reset;      // file that is the wish for factory state, "" for none
+  const char *socket;        // bayplated's, "" for none
+  const char *claim_file;    // read at each try, so that a new code counts at once; "" for none
+  const char *claim_hash;    // of a flashed board (firmware/device_id.h), "" for none
+  const char *recovery;      // folder, "" for none
+  const char *reset;         // file that is the wish for factory state, "" for none
+  const char *export_socket; // of firmware/export/, "" for none
   struct port_spool *spool;
 };
 

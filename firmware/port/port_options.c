@@ -31,6 +31,7 @@ void port_options_usage(FILE *to) {
       "  --spool DIR        where uploads are kept until they are installed\n"
       "  --spool-mb N       the largest upload (512)   --reserve-mb N  disk left free (64)\n"
       "  --device SOCKET    bayplated's [service] socket, for state, logs and pictures\n"
+      "  --export SOCKET    bayplate-export's, for a data partition that cannot be used\n"
       "  --recovery DIR     files that TFTP gives\n"
       "  --reset FILE       made when somebody with the claim code wants factory state; without "
       "it\n"
@@ -89,7 +90,8 @@ enum {
   O_RESERVE_MB,
   O_SPEED,
   O_FAULTS,
-  O_RESET
+  O_RESET,
+  O_EXPORT
 };
 
 static bool take(struct port_options *o, int option, const char *value) {
@@ -128,6 +130,9 @@ static bool take(struct port_options *o, int option, const char *value) {
   case O_RESET:
     o->reset = value;
     return true;
+  case O_EXPORT:
+    o->export_socket = value;
+    return true;
   case O_SPOOL_MB:
     return parse_number(value, 1, 1 << 20, &o->spool_mb);
   case O_RESERVE_MB:
@@ -156,6 +161,7 @@ bool port_options_parse(struct port_options *o, int argc, char **argv) {
                              .device = "",
                              .recovery = "",
                              .reset = "",
+                             .export_socket = "",
                              .spool_mb = 512,
                              .reserve_mb = 64,
                              .speed = 1};
@@ -171,6 +177,7 @@ bool port_options_parse(struct port_options *o, int argc, char **argv) {
                                         {"spool", required_argument, NULL, O_SPOOL},
                                         {"recovery", required_argument, NULL, O_RECOVERY},
                                         {"reset", required_argument, NULL, O_RESET},
+                                        {"export", required_argument, NULL, O_EXPORT},
                                         {"spool-mb", required_argument, NULL, O_SPOOL_MB},
                                         {"reserve-mb", required_argument, NULL, O_RESERVE_MB},
                                         {"clock-speed", required_argument, NULL, O_SPEED},

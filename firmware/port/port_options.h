@@ -14,7 +14,7 @@ struct port_options {
   const char *interface, *tap;
   long wire_fd; // -1: none
   const char *serial, *model, *slot;
-  const char *device, *claim_file, *device_ini, *spool, *recovery, *reset;
+  const char *device, *claim_file, *device_ini, *spool, *recovery, *reset, *export_socket;
   uint64_t spool_mb, reserve_mb;
   long speed;
   struct wire_faults faults;

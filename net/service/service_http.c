@@ -42,9 +42,9 @@ static const char *reason(int status) {
   return "Internal Server Error";
 }
 
-static bool send_head(struct service_worker *w, int status, const char *type, const char *extra,
-                      uint64_t length) {
-  char buf[512];
+bool service_send_head(struct service_worker *w, int status, const char *type, const char *extra,
+                       uint64_t length) {
+  char buf[640];
   struct service_text t;
   service_text_init(&t, buf, sizeof buf);
   service_text_add(&t, "HTTP/1.1 ");
@@ -53,8 +53,12 @@ static bool send_head(struct service_worker *w, int status, const char *type, co
   service_text_add(&t, reason(status));
   service_text_add(&t, "\r\nContent-Type: ");
   service_text_add(&t, type);
-  service_text_add(&t, "\r\nContent-Length: ");
-  service_text_number(&t, length);
+  if (length == SERVICE_UNKNOWN) {
+    service_text_add(&t, "\r\nTransfer-Encoding: chunked");
+  } else {
+    service_text_add(&t, "\r\nContent-Length: ");
+    service_text_number(&t, length);
+  }
   service_text_add(&t, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                        "Connection: close\r\n");
   if (extra)
@@ -65,7 +69,7 @@ static bool send_head(struct service_worker *w, int status, const char *type, co
 
 void service_reply(struct service_worker *w, int status, const char *type, const char *extra,
                    const char *body, size_t n) {
-  if (send_head(w, status, type, extra, n) && n > 0)
+  if (service_send_head(w, status, type, extra, n) && n > 0)
     (void)w->io->write(w->io->ctx, body, n); // a peer that is gone is no event
 }
 
@@ -182,7 +186,7 @@ static void source(struct service_worker *w, enum service_source what, const cha
                                              : "the device could not read it");
     return;
   }
-  bool on = send_head(w, 200, type, NULL, size);
+  bool on = service_send_head(w, 200, type, NULL, size);
   while (on && size > 0) {
     size_t want = size < sizeof w->piece ? (size_t)size : sizeof w->piece;
     int n = c->ops->read(c->ctx, handle, w->piece, want);
@@ -239,6 +243,7 @@ static const struct route {
     {"PUT", "/v1/upload", false, service_upload_put},
     {"DELETE", "/v1/upload", false, service_upload_delete},
     {"POST", "/v1/reset", false, reset},
+    {"GET", "/v1/export", false, service_export_get},
 };
 
 static bool is(struct service_span s, const char *word) {

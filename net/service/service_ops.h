@@ -31,7 +31,13 @@ enum service_source {
   SERVICE_LOGS,     // the newest lines of the log, text
   SERVICE_SNAPSHOT, // the newest picture of the camera, JPEG
   SERVICE_RECOVERY, // the file `name` for a boot loader without a system
+  // Of data that the device cannot use any more, so that they can be saved elsewhere; their length
+  // is not known before: the files that can be found, or every byte of the partition.
+  SERVICE_EXPORT_FILES,
+  SERVICE_EXPORT_IMAGE,
 };
+
+#define SERVICE_UNKNOWN UINT64_MAX // a length that shows at the end
 
 struct service_upload {
   uint8_t sha256[SERVICE_SHA256]; // announced by the sender; the upload's identity
@@ -47,11 +53,14 @@ enum service_log_level { SERVICE_LOG_ERROR, SERVICE_LOG_WARN, SERVICE_LOG_INFO, 
 // from worker threads and may wait for a disk. Calls of upload_* never overlap, but for
 // upload_state, which may come at any time. No entry may be NULL.
 struct service_ops {
-  // Opens for reading from the start; *size is the whole length in bytes. `name` is NULL but for
-  // SERVICE_RECOVERY, where it is letters, digits, '.', '_' and '-' and does not begin with '.'.
-  // SERVICE_OK, SERVICE_NOT_FOUND, SERVICE_BUSY (too many open), SERVICE_NOT_NOW, SERVICE_IO.
+  // Opens for reading from the start; *size is the whole length in bytes, or SERVICE_UNKNOWN.
+  // `name` is NULL but for SERVICE_RECOVERY, where it is letters, digits, '.', '_' and '-' and does
+  // not begin with '.'. SERVICE_OK, SERVICE_NOT_FOUND, SERVICE_BUSY (too many open),
+  // SERVICE_NOT_NOW, SERVICE_IO. An export: SERVICE_NOT_FOUND also when the data are in use,
+  // SERVICE_BUSY when one is going on, SERVICE_INVALID when no files can be found.
   int (*open)(void *ctx, enum service_source what, const char *name, void **handle, uint64_t *size);
-  // Bytes put into `buf` (as many as are left, at most n), 0 at the end, or SERVICE_IO.
+  // Bytes put into `buf` (at least one, at most n), 0 at the end, or SERVICE_IO. An export may wait
+  // for a bad disk for long; one that is closed before its end is given up.
   int (*read)(void *ctx, void *handle, uint8_t *buf, size_t n);
   void (*close)(void *ctx, void *handle);
 

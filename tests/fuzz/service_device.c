@@ -32,7 +32,7 @@ static int dev_open(void *ctx, enum service_source what, const char *name, void 
     return SERVICE_BUSY;
   dev.at[dev.open] = 0;
   *handle = &dev.at[dev.open++];
-  *size = SIZE;
+  *size = what == SERVICE_EXPORT_FILES || what == SERVICE_EXPORT_IMAGE ? SERVICE_UNKNOWN : SIZE;
   return SERVICE_OK;
 }
 

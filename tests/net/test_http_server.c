@@ -39,10 +39,34 @@ static void nothing(void *ctx, const struct http_request *q, struct http_respons
   (void)r;
 }
 
+// A body in two pieces that ends as the path says.
+struct body {
+  int reads;
+  int64_t end;
+};
+
+static int64_t body_read(void *ctx, char *buf, size_t max) {
+  struct body *b = ctx;
+  assert_true(max >= 4);
+  if (b->reads++ < 2) {
+    memcpy(buf, "part", 4);
+    return 4;
+  }
+  return b->end;
+}
+
+static void streamed(void *ctx, const struct http_request *q, struct http_response *r) {
+  (void)ctx;
+  static const struct http_stream_ops ops = {.whole = true, .read = body_read, .closed = free};
+  struct body *b = calloc(1, sizeof *b);
+  assert_non_null(b);
+  b->end = strcmp(http_request_tail(q), "end") == 0 ? HTTP_STREAM_END : HTTP_STREAM_CUT;
+  assert_non_null(http_response_stream(r, "text/plain", &ops, b));
+}
+
 static const struct http_route routes[] = {
-    {HTTP_GET, "/hello", false, hello},
-    {HTTP_GET, "/below/", true, hello},
-    {HTTP_POST | HTTP_PUT, "/echo", false, echo},
+    {HTTP_GET, "/stream/", true, streamed}, {HTTP_GET, "/hello", false, hello},
+    {HTTP_GET, "/below/", true, hello},     {HTTP_POST | HTTP_PUT, "/echo", false, echo},
     {HTTP_GET, "/nothing", false, nothing},
 };
 
@@ -235,6 +259,23 @@ static void two_requests_on_one_connection(void **state) {
   close(fd);
 }
 
+// Whether all of a body of unknown length came, a receiver sees by the last chunk.
+static void a_stream_that_is_cut_does_not_look_whole(void **state) {
+  (void)state;
+  static const char *const ends[] = {"end", "cut"};
+  for (size_t i = 0; i < 2; i++) {
+    char text[80];
+    int fd = test_connect(http_server_port(server));
+    snprintf(text, sizeof text, "GET /stream/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+             ends[i]);
+    assert_true(test_send(fd, text, strlen(text)));
+    assert_true(test_read(fd, answer, sizeof answer, NULL) > 0); // to the end of the connection
+    assert_non_null(strstr(answer, "part"));
+    assert_int_equal(strstr(answer, "\r\n0\r\n") != NULL, i == 0);
+    close(fd);
+  }
+}
+
 static void start_errors_say_what_is_wrong(void **state) {
   (void)state;
   struct err e;
@@ -268,6 +309,7 @@ int main(void) {
       cmocka_unit_test(endless_chunks_are_cut),
       cmocka_unit_test(a_dripping_client_is_cut),
       cmocka_unit_test(two_requests_on_one_connection),
+      cmocka_unit_test(a_stream_that_is_cut_does_not_look_whole),
       cmocka_unit_test(start_errors_say_what_is_wrong),
   };
   return cmocka_run_group_tests(tests, start, stop);

@@ -58,6 +58,28 @@ const seen = setInterval(() => {
   updater.once('exit', () => { updater = null; });
 }, 100);
 
+// --- a data partition that cannot be mounted: an ext4 whose first two superblocks are gone; what systemd's socket unit does
+const lost = `${dir}/lost.img`;
+const mkfs = ['/usr/sbin/mkfs.ext4', '/sbin/mkfs.ext4'].find((p) => fs.existsSync(p));
+const exporter = { broken: '' };
+exporter.server = net.createServer({ pauseOnConnect: true }, (socket) => {
+  const args = ['serve', '--device', `${boot}/data-device`, '--trouble', `${boot}/data-trouble`, '--encryption', `${boot}/data-encryption`,
+    '--state', `${dir}/run/export`, ...(exporter.broken ? ['--unreadable', exporter.broken] : [])];
+  spawn(`${BINARY}/firmware/export/bayplate-export`, args, { stdio: [socket, socket, 'inherit'] });
+  socket.destroy();
+});
+async function lose() {
+  fs.mkdirSync(`${dir}/old/bayplate/state/evidence`, { recursive: true });
+  fs.writeFileSync(`${dir}/old/bayplate/state/bayplate.db`, Buffer.alloc(200000, '京A12345 '));
+  for (let i = 0; i < 20; i++) execFileSync('dd', ['if=/dev/urandom', `of=${dir}/old/bayplate/state/evidence/${i}.jpg`, 'bs=1M', 'count=2'], quiet);
+  fs.closeSync(fs.openSync(lost, 'w'));
+  fs.truncateSync(lost, 600 * 1024 * 1024);
+  execFileSync(mkfs, ['-q', '-F', '-b', '4096', '-d', `${dir}/old`, lost], quiet);
+  for (const block of [0, 32768]) execFileSync('dd', ['if=/dev/zero', `of=${lost}`, 'bs=4096', `seek=${block}`, 'count=1', 'conv=notrunc'], quiet);
+  fs.writeFileSync(`${boot}/data-device`, `${lost}\n${fs.statSync(lost).size}\n`);
+  await new Promise((r) => { exporter.server.listen(`${boot}/export.sock`, r); });
+}
+
 // --- the terminal, and a wire to it that can be cut
 const log = `${dir}/bayplated.log`;
 const terminal = {
@@ -68,7 +90,8 @@ const terminal = {
       + `[store]\ndir = ${data}/state\nreserve_mb = 0\n[http]\nport = ${this.port}\nport_file = ${dir}/port\n`
       + `[device]\nfile = ${dir}/device.ini\nupdate_file = ${data}/update/report.ini\nupdate_state = ${boot}/update.ini\n`
       + `release_file = ${dir}/release\ntrouble_file = ${boot}/data-trouble\nrecovery_file = ${boot}/recovery\n`
-      + `repair_file = ${boot}/data-repaired\nencryption_file = ${boot}/data-encryption\n`);
+      + `repair_file = ${boot}/data-repaired\nencryption_file = ${boot}/data-encryption\n`
+      + `export_socket = ${boot}/export.sock\nexport_state = ${dir}/run/export\nexport_device = ${boot}/data-device\n`);
     const out = fs.openSync(log, 'a');
     this.child = spawn(`${BINARY}/firmware/bayplated`, ['-c', `${dir}/bayplate.ini`], { stdio: ['ignore', 'ignore', out], env: { ...process.env, RUNTIME_DIRECTORY: `${dir}/run` } });
     fs.closeSync(out);
@@ -262,7 +285,93 @@ await runAll({
     await soon('on the board', async () => (await board.locator('.banner.store').innerText()).includes('数据分区'));
     await board.screenshot({ path: path.join(SHOTS, 'device-trouble-board-zh.png') });
     await board.close();
+    assert.ok(await page.isVisible('#export-none'), 'nothing serves it: it says so');
     fs.rmSync(`${boot}/data-trouble`);
+    await soon('it is gone', () => page.isHidden('#trouble'));
+  },
+
+  async 'what is on a lost data partition is offered: the files, and the whole of it'() {
+    if (!mkfs) { console.log('     skipped: mkfs.ext4 is missing'); return; }
+    const ask = (what) => context.request.get(`${base}/api/v1/device/export?what=${what}`);
+    await lose();
+    assert.equal((await ask('files')).status(), 409, 'the partition works');
+    fs.writeFileSync(`${boot}/data-trouble`, 'the data partition cannot be mounted\n');
+    await soon('it is offered', () => page.isVisible('#export'));
+    assert.equal((await ask('nothing')).status(), 400);
+    assert.equal((await context.request.get(`${base}/api/v1/device/export?what=files`, { headers: { 'Sec-Fetch-Site': 'cross-site' } })).status(), 403);
+    assert.match(await text('#export-ways'), /629 MB/);
+    assert.deepEqual(await barriers(page), []);
+    await shot('export-zh');
+    const fetched = async (what) => {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click(`a[data-what="${what}"]`)]);
+      assert.equal(download.suggestedFilename(), `bayplate-BP-TEST-0007-${what}.tar.gz`);
+      await download.saveAs(`${dir}/${what}.tar.gz`);
+      assert.equal(await download.failure(), null);
+      await soon('the page says that all was sent', async () => (await page.locator('#export-how').getAttribute('data-phase')) === 'done');
+      const sum = execFileSync('sha256sum', [`${dir}/${what}.tar.gz`]).toString().slice(0, 64);
+      assert.ok((await text('#export-how')).includes(sum), 'the page tells its SHA-256');
+      fs.mkdirSync(`${dir}/got-${what}`);
+      execFileSync('tar', ['xzf', `${dir}/${what}.tar.gz`, '-C', `${dir}/got-${what}`]);
+      assert.match(fs.readFileSync(`${dir}/got-${what}/bayplate-export/REPORT.txt`, 'utf8'), /complete = yes\n$/);
+    };
+    await fetched('files');
+    const same = (a, b) => assert.ok(fs.readFileSync(a).equals(fs.readFileSync(b)), a);
+    for (const f of ['bayplate.db', 'evidence/7.jpg']) same(`${dir}/got-files/bayplate-export/files/bayplate/state/${f}`, `${dir}/old/bayplate/state/${f}`);
+    assert.match(await text('#export-how'), /21 个文件/);
+    exporter.broken = '409600,10000'; // three blocks of the card
+    await fetched('image');
+    exporter.broken = '';
+    const want = fs.readFileSync(lost);
+    want.fill(0, 409600, 409600 + 3 * 4096);
+    assert.ok(fs.readFileSync(`${dir}/got-image/bayplate-export/data.img`).equals(want), 'the image is not the partition');
+    assert.match(await text('#export-how'), /3 个块/);
+    assert.deepEqual(await barriers(page), []);
+    await shot('export-done-zh');
+    assert.ok(await page.isVisible('#export-how a[href="#reset"]'));
+  },
+
+  async 'one export at a time; whoever goes away ends his'() {
+    if (!mkfs) return;
+    const cookie = (await context.cookies()).map((c) => `${c.name}=${c.value}`).join('; ');
+    const curl = (...more) => spawn('curl', ['-sN', '-b', cookie, '-o', `${dir}/partial`, ...more, `http://127.0.0.1:${terminal.port}/api/v1/device/export?what=image`], { stdio: 'ignore' });
+    const ended = (child) => new Promise((r) => { child.once('exit', r); });
+    const slow = curl('--limit-rate', '200k');
+    await soon('the page shows it', async () => (await page.locator('#export-how').getAttribute('data-phase')) === 'runs' && /已读 \d/.test(await text('#export-how')));
+    assert.equal(await page.locator('#export-ways a').count(), 0);
+    await shot('export-runs-zh');
+    const second = await context.request.get(`${base}/api/v1/device/export?what=files`);
+    assert.equal(second.status(), 409);
+    assert.match((await second.json()).error, /one at a time/);
+    slow.kill('SIGKILL');
+    await soon('it ended', async () => (await page.locator('#export-how').getAttribute('data-phase')) === 'gone');
+    await shot('export-gone-zh');
+    // A terminal that stops in the middle: who fetches sees that it is not all (curl 18).
+    const cut = ended(curl('--limit-rate', '200k'));
+    await soon('it runs', () => fs.readFileSync(`${dir}/run/export`, 'utf8').includes('runs'));
+    await terminal.end();
+    assert.ok([18, 56].includes(await cut), 'a cut export looked whole');
+    await terminal.start();
+    await page.goto(`${base}/device`);
+    fs.writeFileSync(`${boot}/data-encryption`, 'encrypted for another board\n');
+    await soon('it says so', async () => /另一块主板/.test(await text('#export-ways')));
+    assert.equal(await page.locator('a[data-what="files"]').count(), 0);
+    await page.click('#b-lang');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await soon('English', async () => /another board/.test(await text('#export-ways')));
+    assert.ok(await fits());
+    await shot('export-phone-en');
+    await page.click('#b-lang');
+    await page.setViewportSize({ width: 1280, height: 1100 });
+    const { csrf } = await (await context.request.get(`${base}/api/v1/session`)).json();
+    await context.request.post(`${base}/api/v1/people`, { data: { name: '赵顾问', role: 'advisor', pin: '739154' }, headers: { 'X-CSRF-Token': csrf } });
+    const other = await browser.newContext();
+    assert.equal((await other.request.get(`${base}/api/v1/device/export?what=files`)).status(), 401);
+    await other.request.post(`${base}/api/v1/session`, { data: { name: '赵顾问', pin: '739154' } });
+    assert.equal((await other.request.get(`${base}/api/v1/device/export?what=files`)).status(), 403);
+    await other.close();
+    fs.rmSync(`${boot}/data-trouble`);
+    fs.rmSync(`${boot}/data-encryption`);
+    await soon('it is gone', () => page.isHidden('#trouble'));
   },
 
   async 'the recovery system says so loudly, on both pages'() {
@@ -331,6 +440,7 @@ await runAll({
   },
 }, shot, async () => {
   clearInterval(seen);
+  exporter.server.close();
   await browser.close();
   proxy.close();
   wire.cut();

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import fcntl
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -101,6 +103,47 @@ class FakeTerminal:
         self.socket.close()
 
 
+class Exporter:
+    """systemd's bayplate-export.socket, with the real program behind it and a file as the lost partition."""
+
+    def __init__(self, folder):
+        self.folder, self.content, self.started = folder, os.urandom(3_000_000) + bytes(2_000_000), []
+        (folder / "lost.img").write_bytes(self.content)
+        (folder / "data-device").write_text(f"{folder}/lost.img\n")
+        (folder / "data-trouble").write_text("the data partition cannot be mounted\n")
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(folder / "export.sock"))
+        self.socket.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            with peer:
+                self.started.append(subprocess.Popen(
+                    [PORT.parents[1] / "export/bayplate-export", "serve", "--device", self.folder / "data-device", "--trouble",
+                     self.folder / "data-trouble", "--state", self.folder / "export-state"], stdin=peer, stdout=peer,
+                    stderr=subprocess.DEVNULL))
+
+    def kill(self):
+        for process in self.started:
+            process.kill()
+
+    def phase(self):
+        state = self.folder / "export-state"
+        return state.read_text().split("phase = ")[1].split()[0] if state.exists() else ""
+
+    def stop(self):
+        with contextlib.suppress(OSError):  # stopped before
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        for process in self.started:
+            process.wait(WAIT_S)
+
+
 class World:
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bayplate-port-"))
@@ -134,7 +177,7 @@ class World:
         return [str(PORT), "--interface", "usb0", "--serial", SERIAL, "--slot", "A", "--claim-file",
                 str(self.dir / "claim"), "--spool", str(self.dir / "spool"), "--spool-mb", "64", "--reserve-mb", "0",
                 "--recovery", str(self.dir / "recovery"), "--device", str(self.dir / "device.sock"),
-                "--clock-speed", "4", *more]
+                "--export", str(self.dir / "export.sock"), "--clock-speed", "4", *more]
 
     def start(self):
         self.log = open(self.dir / "log", "w+")
@@ -326,6 +369,50 @@ class Test(unittest.TestCase):
         for text in ("serial=" + SERIAL, "model=bayplate", "version=", "slot=A"):
             self.assertIn(text.encode(), answer)
         s.close()
+
+    def test_035_a_lost_data_partition_is_given_away(self):
+        w = self.world
+        url = f"{self.base()}/v1/export?what="
+        self.assertEqual(w.curl(url + "image")[0], 404)  # nobody serves it
+        exporter = Exporter(w.dir)
+        self.addCleanup(exporter.stop)
+        self.assertEqual(w.curl(url + "image", code=None)[0], 401)
+        status, body = w.curl(url + "image")
+        self.assertEqual(status, 200)
+        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+            self.assertEqual(tar.extractfile("bayplate-export/data.img").read(), exporter.content)
+            self.assertEqual(tar.getnames()[-1], "bayplate-export/REPORT.txt")
+        status, body = w.curl(url + "files")  # random bytes are no file system
+        self.assertEqual(status, 422)
+        self.assertIn(b"what=image", body)
+        # One at a time; who goes away ends his.
+        with inside(w.lap):
+            slow = subprocess.Popen(["curl", "-sN", "-o", "/dev/null", "--limit-rate", "20k", "-H", f"X-Bayplate-Claim: {CODE}",
+                                     url + "image"])
+
+        def it_runs():
+            return exporter.phase() == "runs"
+        until(it_runs)
+        status, body = w.curl(url + "image")
+        self.assertEqual(status, 409)
+        self.assertIn(b"one at a time", body)
+        slow.kill()
+        slow.wait()
+
+        def it_is_gone():
+            return exporter.phase() == "gone"
+        until(it_is_gone)
+        # An exporter that dies in the middle: curl sees that it is not all.
+        (w.dir / "lost.img").write_bytes(exporter.content * 4)
+        with inside(w.lap):
+            cut = subprocess.Popen(["curl", "-sN", "-o", "/dev/null", "--limit-rate", "200k", "-H", f"X-Bayplate-Claim: {CODE}",
+                                    url + "image"])
+        until(it_runs)
+        exporter.kill()
+        self.assertEqual(cut.wait(WAIT_S), 18)
+        (w.dir / "data-trouble").unlink()
+        self.assertEqual(w.curl(url + "image")[0], 404)  # the partition works again
+        (w.dir / "export.sock").unlink()
 
     def test_04_who_it_is_is_open_the_rest_is_not(self):
         status, who = self.get_json("/v1/identity", code=None)

@@ -24,6 +24,8 @@ struct device {
   int begin_result, write_result, open_result;
   int paused, committed, aborted, opened;
   int resets, reset_result;
+  int read_result; // after the content: 0 its end, or why it broke off
+  enum service_source asked;
   const char *content;
   size_t at;
   char logged[128];
@@ -37,8 +39,10 @@ static int dev_open(void *ctx, enum service_source what, const char *name, void 
     return d->open_result;
   d->opened++;
   d->at = 0;
+  d->asked = what;
   *handle = d;
-  *size = strlen(d->content);
+  *size = what == SERVICE_EXPORT_FILES || what == SERVICE_EXPORT_IMAGE ? SERVICE_UNKNOWN
+                                                                       : strlen(d->content);
   return SERVICE_OK;
 }
 
@@ -48,6 +52,8 @@ static int dev_read(void *ctx, void *handle, uint8_t *buf, size_t n) {
   size_t left = strlen(d->content) - d->at;
   n = n < 3 ? n : 3; // in small pieces
   n = n < left ? n : left;
+  if (n == 0)
+    return d->read_result;
   memcpy(buf, d->content + d->at, n);
   d->at += n;
   return (int)n;
@@ -229,8 +235,9 @@ static void everybody_may_ask_who_it_is(void **state) {
 
 static void the_rest_needs_the_claim_code(void **state) {
   struct world *w = *state;
-  static const char *const lines[] = {"GET /v1/state",  "GET /v1/logs",      "GET /v1/snapshot.jpg",
-                                      "GET /v1/upload", "DELETE /v1/upload", "PUT /v1/upload"};
+  static const char *const lines[] = {"GET /v1/state",  "GET /v1/logs",   "GET /v1/snapshot.jpg",
+                                      "GET /v1/export", "GET /v1/upload", "DELETE /v1/upload",
+                                      "PUT /v1/upload"};
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
     char text[128];
     (void)snprintf(text, sizeof text, "%s HTTP/1.1\r\nContent-Length: 0\r\n\r\n", lines[i]);
@@ -251,6 +258,52 @@ static void a_wrong_code_makes_even_the_right_one_wait(void **state) {
   w->http.claim.since_ms -= SERVICE_CLAIM_FIRST_MS; // the second passes
   assert_int_equal(talk(w, "GET /v1/state HTTP/1.1\r\n" CODE "\r\n"), 200);
   assert_true(hears(w, "\r\n\r\n{}"));
+}
+
+static void an_export_comes_in_chunks(void **state) {
+  struct world *w = *state;
+  w->d.content = "\x1f\x8b"
+                 "bcde";
+  assert_int_equal(talk(w, "GET /v1/export?what=files HTTP/1.1\r\n" CODE "\r\n"), 200);
+  assert_int_equal(w->d.asked, SERVICE_EXPORT_FILES);
+  assert_true(hears(w, "Transfer-Encoding: chunked\r\n") && !hears(w, "Content-Length"));
+  assert_true(hears(w, "filename=bayplate-BP-1-files.tar.gz\r\n"));
+  assert_true(hears(w, "\r\n\r\n0003\r\n\x1f\x8b"
+                       "b\r\n0003\r\ncde\r\n0\r\n\r\n"));
+  assert_string_equal(w->d.logged, "export: all was taken");
+  assert_int_equal(talk(w, "GET /v1/export?what=image HTTP/1.1\r\n" CODE "\r\n"), 200);
+  assert_int_equal(w->d.asked, SERVICE_EXPORT_IMAGE);
+}
+
+static void an_export_that_breaks_off_has_no_last_chunk(void **state) {
+  struct world *w = *state;
+  w->d.content = "abc";
+  w->d.read_result = SERVICE_IO;
+  assert_int_equal(talk(w, "GET /v1/export?what=image HTTP/1.1\r\n" CODE "\r\n"), 200);
+  assert_true(hears(w, "0003\r\nabc\r\n") && !hears(w, "\r\n0\r\n\r\n"));
+  assert_string_equal(w->d.logged, "export: it broke off");
+}
+
+static void an_export_is_refused_with_its_reason(void **state) {
+  struct world *w = *state;
+  static const struct {
+    int rc, status;
+    const char *text;
+  } cases[] = {{SERVICE_NOT_FOUND, 404, "nothing to export"},
+               {SERVICE_BUSY, 409, "one at a time"},
+               {SERVICE_INVALID, 422, "what=image"},
+               {SERVICE_IO, 500, "could not read"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    w->d.open_result = cases[i].rc;
+    assert_int_equal(talk(w, "GET /v1/export?what=files HTTP/1.1\r\n" CODE "\r\n"),
+                     cases[i].status);
+    assert_true(hears(w, cases[i].text));
+  }
+  w->d.open_result = SERVICE_OK;
+  assert_int_equal(talk(w, "GET /v1/export HTTP/1.1\r\n" CODE "\r\n"), 400);
+  assert_int_equal(talk(w, "GET /v1/export?what=other HTTP/1.1\r\n" CODE "\r\n"), 400);
+  assert_int_equal(talk(w, "GET /v1/export?what=files HTTP/1.1\r\n\r\n"), 401);
+  assert_int_equal(talk(w, "POST /v1/export?what=files HTTP/1.1\r\n" CODE "\r\n"), 405);
 }
 
 static void sources_are_passed_through(void **state) {
@@ -417,6 +470,9 @@ int main(void) {
       TEST(everybody_may_ask_who_it_is),
       TEST(the_rest_needs_the_claim_code),
       TEST(a_wrong_code_makes_even_the_right_one_wait),
+      TEST(an_export_comes_in_chunks),
+      TEST(an_export_that_breaks_off_has_no_last_chunk),
+      TEST(an_export_is_refused_with_its_reason),
       TEST(sources_are_passed_through),
       TEST(what_is_unknown_or_too_long_is_refused),
       TEST(an_upload_in_one_go),
