@@ -2,6 +2,7 @@
 #include "firmware/api_internal.h"
 
 #include "board/log.h"
+#include "firmware/tls_identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/aim", false, api_page_get},
     {HTTP_GET, "/device", false, api_page_get},
     {HTTP_GET, "/assets/", true, api_page_get},
-    {HTTP_GET, "/healthz", false, api_health_get},
-    {HTTP_GET, "/metrics", false, api_metrics_get},
+    {HTTP_GET | HTTP_ALSO_PLAIN, "/healthz", false, api_health_get},
+    {HTTP_GET | HTTP_ALSO_PLAIN, "/metrics", false, api_metrics_get},
     {HTTP_GET, "/api/v1/session", false, api_session_get},
     {HTTP_POST, "/api/v1/session", false, api_session_post},
     {HTTP_DELETE, "/api/v1/session", false, api_session_delete},
@@ -31,6 +32,11 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/v1/commission/cars/", true, api_commission_car_get},
     {HTTP_GET, "/api/v1/commission/sheets/", true, api_commission_sheets_get},
     {HTTP_POST, "/api/v1/commission/", true, api_commission_post},
+    {HTTP_GET, "/api/v1/device/identity", false, api_identity_get},
+    {HTTP_GET, "/api/v1/device/identity/certificate.pem", false, api_identity_certificate_get},
+    {HTTP_PUT, "/api/v1/device/identity/certificate.pem", false, api_identity_certificate_put},
+    {HTTP_GET, "/api/v1/device/identity/request.csr", false, api_identity_request_get},
+    {HTTP_POST, "/api/v1/device/identity/request.csr", false, api_identity_request_post},
     {HTTP_GET, "/api/v1/device", false, api_device_get},
     {HTTP_POST, "/api/v1/device/upload", false, api_device_begin},
     {HTTP_PUT, "/api/v1/device/upload", false, api_device_piece},
@@ -175,6 +181,30 @@ void api_status_changed(struct api *a) {
   atomic_store(&a->status_changed, true);
 }
 
+static bool start_server(struct api *a, struct http_options *o, struct err *e) {
+  char *chain = NULL, *key = NULL;
+  if (a->o.identity && !tls_identity_pair(a->o.identity, &chain, &key, e)) {
+    return false;
+  }
+  o->tls_cert = chain;
+  o->tls_key = key;
+  bool ok = http_server_new(&a->server, o, e);
+  free(chain);
+  tls_identity_wipe(key);
+  return ok;
+}
+
+void api_identity_changed(struct api *a) {
+  char *chain = NULL, *key = NULL;
+  struct err e;
+  if (!tls_identity_pair(a->o.identity, &chain, &key, &e) ||
+      !http_server_set_tls(a->server, chain, key, &e)) {
+    log_error("identity", "HTTPS goes on with the certificate of before: %s", e.text);
+  }
+  free(chain);
+  tls_identity_wipe(key);
+}
+
 bool api_new(struct api **out, const struct api_options *o, struct err *e) {
   struct api *a = calloc(1, sizeof *a);
   if (!a) {
@@ -192,13 +222,13 @@ bool api_new(struct api **out, const struct api_options *o, struct err *e) {
   struct http_options ho = {.clock = o->clock,
                             .address = o->address,
                             .port = o->port,
-                            .tls_cert = o->tls_cert,
-                            .tls_key = o->tls_key,
+                            .tls_port = o->tls_port,
+                            .redirect = o->redirect,
                             .routes = routes,
                             .route_count = sizeof routes / sizeof routes[0],
                             .ctx = a,
                             .tick = tick};
-  if (!http_server_new(&a->server, &ho, e)) {
+  if (!start_server(a, &ho, e)) {
     goto fail;
   }
   *out = a;
@@ -210,6 +240,10 @@ fail:
 
 int api_port(const struct api *a) {
   return http_server_port(a->server);
+}
+
+int api_tls_port(const struct api *a) {
+  return http_server_tls_port(a->server);
 }
 
 void api_free(struct api *a) {

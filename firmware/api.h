@@ -11,6 +11,7 @@
 
 struct commission;
 struct device_page;
+struct tls_identity;
 
 #define API_STATUS_MS 5000 // the status event comes at least so often: the page's "last contact"
 #define API_PAGE_DEFAULT 50
@@ -48,8 +49,10 @@ struct api_options {
   struct auth *auth;
   struct api_deps deps; // copied
   const char *address;
-  int port;
-  const char *tls_cert, *tls_key;
+  int port;                      // of plain HTTP; HTTP_NO_PORT: none
+  int tls_port;                  // of HTTPS, when there is an identity
+  bool redirect;                 // plain HTTP sends people on to HTTPS
+  struct tls_identity *identity; // by which HTTPS is known; NULL: no HTTPS
   const char *shop_name;         // shown in the page's head; NULL or "": none
   uint64_t newest_rev;           // store_visit_rev at start
   struct commission *commission; // NULL: no commissioning page
@@ -59,7 +62,11 @@ struct api_options {
 struct api;
 // Starts the server. Errors as http_server_new.
 BP_CHECK bool api_new(struct api **out, const struct api_options *o, struct err *e);
+// The ports that are really bound; HTTP_NO_PORT: none.
 int api_port(const struct api *a);
+int api_tls_port(const struct api *a);
+// The identity changed: HTTPS shows the new one from now on. Any thread.
+void api_identity_changed(struct api *a);
 // A card is new: to all pages. Any thread. `json` is copied; it must be durable.
 void api_publish_card(struct api *a, uint64_t rev, const char *json);
 // The status changed: asks status_json soon instead of at the next API_STATUS_MS. Any thread.

@@ -45,6 +45,8 @@ void api_mask_card_object(json_t *card);
 // "粤A12345" → "粤A1**45": the fourth and fifth characters.
 void api_mask_plate(const char *plate, char *out, size_t size);
 
+http_handler api_identity_get, api_identity_certificate_get, api_identity_certificate_put;
+http_handler api_identity_request_get, api_identity_request_post;
 http_handler api_session_get, api_session_post, api_session_delete, api_setup_post, api_people_post;
 http_handler api_cards_get, api_visits_get, api_evidence_get, api_status_get, api_corrections_post;
 http_handler api_commission_get, api_commission_picture_get, api_commission_car_get;

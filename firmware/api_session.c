@@ -6,13 +6,13 @@
 #include <string.h>
 
 static json_t *session_json(struct api *a, const struct auth_person *p, bool setup) {
-  return json_pack("{s:o,s:o,s:b,s:b,s:b,s:s,s:s}", "person",
+  return json_pack("{s:o,s:o,s:b,s:b,s:b,s:s,s:s,s:i}", "person",
                    p ? json_pack("{s:s,s:s}", "name", p->name, "role", auth_role_name(p->role))
                      : json_null(),
                    "csrf", p ? json_string(p->csrf) : json_null(), "setup", setup, "setup_by_label",
                    setup && auth_setup_by_label(a->o.auth), "lacks_manager",
                    p && p->role == AUTH_TECHNICIAN && auth_lacks_manager(a->o.auth), "shop",
-                   a->shop_name, "version", BAYPLATE_VERSION);
+                   a->shop_name, "version", BAYPLATE_VERSION, "tls_port", api_tls_port(a));
 }
 
 // 200 also for nobody: the page then shows the sign-in.

@@ -122,6 +122,14 @@ static void check_whole(struct parse *p) {
     complain(p, 0, "store", "dir", "missing; name the folder for the database and the crops");
   if ((c->http.tls_cert[0] == '\0') != (c->http.tls_key[0] == '\0'))
     complain(p, 0, "http", "tls_key", "tls_cert and tls_key go together; set both or neither");
+  if (c->http.tls_cert[0] && c->http.tls_port < 0)
+    complain(p, 0, "http", "tls_port", "missing; tls_cert is for HTTPS, e.g. tls_port = 8443");
+  if (c->http.redirect && c->http.tls_port < 0)
+    complain(p, 0, "http", "redirect", "there is nothing to send people on to; set tls_port");
+  if (c->http.port < 0 && c->http.tls_port < 0)
+    complain(p, 0, "http", "port", "neither port nor tls_port: nobody could see the page");
+  if (c->http.port > 0 && c->http.port == c->http.tls_port)
+    complain(p, 0, "http", "tls_port", "the same as port; HTTPS needs one of its own");
   if (c->lamp.ir_off_above <= c->lamp.ir_on_below) {
     const int line = p->seen[config_option_find("lamp", "ir_off_above")];
     complain(p, line, "lamp", "ir_off_above",

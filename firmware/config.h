@@ -61,9 +61,10 @@ struct config {
   } store;
   struct {
     char address[CONFIG_TEXT_MAX];
-    int port; // 0: a free one
-    char tls_cert[CONFIG_PATH_MAX], tls_key[CONFIG_PATH_MAX];
-    char port_file[CONFIG_PATH_MAX]; // the port really bound is written here; empty: nowhere
+    int port, tls_port; // of plain HTTP, of HTTPS; 0: a free one, -1: none
+    bool redirect;      // plain HTTP sends people on to HTTPS
+    char tls_cert[CONFIG_PATH_MAX], tls_key[CONFIG_PATH_MAX]; // empty: the board makes its own
+    char port_file[CONFIG_PATH_MAX]; // the ports really bound are written here; empty: nowhere
   } http;
   bool policy_enabled; // a [policy] base is set
   struct policy_config policy;

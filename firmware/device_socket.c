@@ -59,6 +59,8 @@ static bool produce(struct device_socket *s, const char *what, uint8_t **bytes, 
     return s->ops->logs(s->ctx, bytes, len, e);
   if (strcmp(what, "snapshot") == 0)
     return s->ops->snapshot(s->ctx, bytes, len, e);
+  if (strcmp(what, "identity") == 0)
+    return s->ops->identity(s->ctx, bytes, len, e);
   return err_set(e, ERR_ARG, "unknown question");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A UNIX socket on which a program of the same device (bayplate-port) asks how the terminal is. One
-// line in ("state", "logs" or "snapshot"), one answer out: "ok LENGTH\n" and so many bytes, or
-// "no WHY\n". Then the connection is closed.
+// line in ("state", "logs", "snapshot" or "identity"), one answer out: "ok LENGTH\n" and so many
+// bytes, or "no WHY\n". Then the connection is closed.
 #ifndef BAYPLATE_FIRMWARE_DEVICE_SOCKET_H
 #define BAYPLATE_FIRMWARE_DEVICE_SOCKET_H
 
@@ -17,6 +17,8 @@ struct device_socket_ops {
   bool (*state)(void *ctx, uint8_t **bytes, size_t *len, struct err *e);
   bool (*logs)(void *ctx, uint8_t **bytes, size_t *len, struct err *e);
   bool (*snapshot)(void *ctx, uint8_t **bytes, size_t *len, struct err *e);
+  // SHA-256 of the page's certificate, 64 hexadecimal digits.
+  bool (*identity)(void *ctx, uint8_t **bytes, size_t *len, struct err *e);
 };
 
 struct device_socket;

@@ -22,22 +22,23 @@
 #define MAIN_TICK_MS 1000
 
 static void usage(FILE *f) {
-  fputs("usage: bayplated -c FILE [--check-config]\n"
-        "The bayplate terminal: sees a car, reads its plate, shows whether its insurance is due.\n"
-        "  -c, --config FILE   the configuration\n"
-        "      --check-config  check the configuration as a whole, list every error, exit\n"
-        "      --print-config  print every key with its default, exit\n"
-        "      --version       print the version, exit\n"
-        "  -h, --help          this text\n"
-        "signals: TERM, INT stop; HUP reads log level, calendar, look-up ages, zone and rules of "
-        "visits\n"
-        "again\n"
-        "examples:\n"
-        "  bayplated --print-config > bayplate.ini\n"
-        "  bayplated --check-config -c bayplate.ini\n"
-        "  bayplated -c bayplate.ini\n"
-        "exit status: 0 stopped cleanly or configuration right, 1 failed, 2 wrong use\n",
-        f);
+  fputs(
+      "usage: bayplated -c FILE [--check-config]\n"
+      "The bayplate terminal: sees a car, reads its plate, shows whether its insurance is due.\n"
+      "  -c, --config FILE   the configuration\n"
+      "      --check-config  check the configuration as a whole, list every error, exit\n"
+      "      --print-config  print every key with its default, exit\n"
+      "      --version       print the version, exit\n"
+      "  -h, --help          this text\n"
+      "signals: TERM, INT stop; HUP reads log level, calendar, look-up ages, zone, rules of visits "
+      "and\n"
+      "the files of the HTTPS certificate again\n"
+      "examples:\n"
+      "  bayplated --print-config > bayplate.ini\n"
+      "  bayplated --check-config -c bayplate.ini\n"
+      "  bayplated -c bayplate.ini\n"
+      "exit status: 0 stopped cleanly or configuration right, 1 failed, 2 wrong use\n",
+      f);
 }
 
 struct told {
@@ -158,7 +159,8 @@ static int serve(const struct config *c, const char *path) {
       !watchdog_device_open(&device, c->watchdog.device, c->watchdog.timeout_s, NULL, &e))
     log_error("watchdog", "the board is not watched: %s", e.text);
   watchdog_ready(dog);
-  log_info("main", "ready version=%s port=%d", BAYPLATE_VERSION, terminal_port(t));
+  log_info("main", "ready version=%s port=%d tls_port=%d", BAYPLATE_VERSION, terminal_port(t),
+           terminal_tls_port(t));
   run(t, clock, dog, device, signals, path);
   watchdog_stopping(dog);
   log_info("main", "stopping");

@@ -200,7 +200,10 @@ static bool write_port(const struct terminal *t, struct err *e) {
   FILE *f = fopen(path, "we");
   if (!f)
     return err_errno(e, errno, "http.port_file %s", path);
-  bool ok = fprintf(f, "%d\n", api_port(t->api)) > 0;
+  bool ok = true;
+  const int ports[] = {api_port(t->api), api_tls_port(t->api)};
+  for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++)
+    ok = ok && (ports[i] < 0 || fprintf(f, "%d\n", ports[i]) > 0);
   if (fclose(f) != 0 || !ok)
     return err_errno(e, errno, "http.port_file %s", path);
   return true;
@@ -246,8 +249,8 @@ bool terminal_new(struct terminal **out, const struct config *config, const stru
     goto fail;
   t->status.arrivals = t->arrivals;
   if (!start_hardware(t, e) || !terminal_start_commission(t, e) ||
-      !terminal_start_device_page(t, e) || !terminal_start_page(t, e) || !write_port(t, e) ||
-      !arrivals_start(t->arrivals, e))
+      !terminal_start_device_page(t, e) || !terminal_start_identity(t, e) ||
+      !terminal_start_page(t, e) || !write_port(t, e) || !arrivals_start(t->arrivals, e))
     goto fail;
   const struct analysis_options ao = {.config = &t->config,
                                       .clock = clock,
@@ -285,6 +288,7 @@ void terminal_free(struct terminal *t) {
   auth_free(t->auth);
   commission_free(t->commission);
   device_page_free(t->device_page);
+  tls_identity_free(t->identity);
   hardware_free(t->hardware);
   settings_free(t->settings);
   camera_feed_free(t->feed);
@@ -299,6 +303,10 @@ void terminal_free(struct terminal *t) {
 
 int terminal_port(const struct terminal *t) {
   return api_port(t->api);
+}
+
+int terminal_tls_port(const struct terminal *t) {
+  return api_tls_port(t->api);
 }
 
 // Do frames flow? A camera of this board that gives none for long is helped by a new start of the
@@ -336,7 +344,11 @@ void terminal_reload(struct terminal *t, const struct config *config) {
   t->base = *config;
   (void)pthread_mutex_unlock(&t->base_lock);
   terminal_take_over(t);
+  if (t->identity && tls_identity_reload(t->identity, &e))
+    api_identity_changed(t->api);
+  else if (t->identity)
+    log_error("config", "HTTPS goes on with the certificate of before: %s", e.text);
   log_info("config", "log level, calendar, look-up ages, zone, direction, camera controls, gaps "
-                     "and thresholds of visits "
+                     "and thresholds of visits, the files of the HTTPS certificate "
                      "are taken over; all else needs a restart");
 }

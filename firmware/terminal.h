@@ -17,8 +17,9 @@ BP_CHECK bool terminal_new(struct terminal **out, const struct config *config,
 // Stops within 2 s: nothing acknowledged is lost. NULL is fine.
 void terminal_free(struct terminal *t);
 
-// The HTTP port that is really bound.
+// The ports that are really bound, of plain HTTP and of HTTPS; below 0: none.
 int terminal_port(const struct terminal *t);
+int terminal_tls_port(const struct terminal *t);
 
 // False when a thread made no progress for too long: the watchdog must not be fed.
 bool terminal_alive(struct terminal *t);

@@ -63,8 +63,9 @@ bool terminal_start_page(struct terminal *t, struct err *e) {
                                    .correct = take_word},
                           .address = t->config.http.address,
                           .port = t->config.http.port,
-                          .tls_cert = t->config.http.tls_cert,
-                          .tls_key = t->config.http.tls_key,
+                          .tls_port = t->config.http.tls_port,
+                          .redirect = t->config.http.redirect,
+                          .identity = t->identity,
                           .shop_name = t->config.shop.name,
                           .commission = t->commission,
                           .device = t->device_page};

@@ -23,6 +23,7 @@
 #include "firmware/status.h"
 #include "firmware/store.h"
 #include "firmware/terminal.h"
+#include "firmware/tls_identity.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,6 +35,9 @@ struct terminal {
   struct settings *settings;
   struct commission *commission;
   struct device_page *device_page;
+  struct tls_identity *identity; // NULL: no HTTPS
+  char host[DEVICE_ID_WORD_MAX + 16];
+  char identity_dir[CONFIG_PATH_MAX + 8];
   struct hardware *hardware;
   int64_t started_ns;
   bool told_no_frames; // main's thread
@@ -80,6 +84,7 @@ BP_CHECK bool terminal_start_commission(struct terminal *t, struct err *e);
 // Without a readable file of its identity the set-up asks for the code in the log.
 void terminal_identify(struct terminal *t);
 BP_CHECK bool terminal_start_device_page(struct terminal *t, struct err *e);
+BP_CHECK bool terminal_start_identity(struct terminal *t, struct err *e);
 BP_CHECK bool terminal_start_socket(struct terminal *t, struct err *e);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "net/http_server.h"
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <pthread.h>
 
@@ -65,6 +66,28 @@ struct http_stream {
   bool suspended, wake, ending;
   struct http_stream *next, *prev; // of the server's list
 };
+
+// --- http_listen.c
+
+// A listening socket. ERR_ARG, ERR_NET.
+BP_CHECK bool http_listen(const char *address, int port, int *fd, struct err *e);
+// The port that a socket is bound to, 0 when the kernel does not say.
+int http_listen_port(int fd);
+// Where a request over plain HTTP is sent on to: the host that it named, the path, HTTPS. False:
+// `host` (the Host header, may be NULL) is none.
+bool http_listen_redirect(char *out, size_t size, const char *host, int tls_port, const char *path);
+
+// --- http_tls.c: the certificate in use, which may be another one for the next connection
+
+struct http_tls;
+// ERR_FORMAT: they do not fit or are damaged.
+BP_CHECK bool http_tls_new(struct http_tls **out, const char *cert, const char *key, struct err *e);
+struct http_tls *http_tls_hold(struct http_tls *t);
+void http_tls_drop(struct http_tls *t); // frees it with the last holder. NULL is fine
+// For a session whose handshake has not begun; hold `t` until its connection is closed.
+BP_CHECK bool http_tls_use(struct http_tls *t, gnutls_session_t session);
+
+// --- http_server.c
 
 // The server's list of streams, so that it can end them. False: the server is stopping.
 bool http_server_stream_add(struct http_server *s, struct http_stream *stream);

@@ -6,17 +6,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define PEM_MAX (256u << 10)
 #define ALLOW_TEXT_MAX 48
+#define LOCATION_MAX 512
 
 // A page gets nothing from anywhere but here, runs nothing written into it, and cannot be framed.
 static const struct {
@@ -40,14 +37,18 @@ struct connection {
   int fd;
   int64_t deadline_ns; // 0: a stream, no deadline
   bool cut;
+  struct http_tls *tls; // its certificate; NULL: plain HTTP
 };
+
+enum { PLAIN, TLS, LISTENERS };
 
 struct http_server {
   struct http_options o;
-  struct MHD_Daemon *daemon;
-  char *cert, *key;
-  int port;
+  struct MHD_Daemon *daemon[LISTENERS]; // NULL: it does not listen so
+  int port[LISTENERS];
+  pthread_mutex_t handlers; // held by the one that runs
   pthread_mutex_t lock;
+  struct http_tls *tls; // for the next connection
   pthread_cond_t stop;
   bool stopping, ticking;
   pthread_t ticker;
@@ -90,6 +91,24 @@ void http_server_stream_remove(struct http_server *s, struct http_stream *stream
 }
 
 // --- connections
+static bool is_tls(struct MHD_Connection *mc) {
+  return MHD_get_connection_info(mc, MHD_CONNECTION_INFO_GNUTLS_SESSION) != NULL;
+}
+
+// The certificate of now; without memory for it the connection keeps the first one, which MHD has.
+static void certify(struct http_server *s, struct connection *c, struct MHD_Connection *mc) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(mc, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  if (!info)
+    return;
+  gnutls_session_t session = info->tls_session;
+  pthread_mutex_lock(&s->lock);
+  c->tls = http_tls_hold(s->tls);
+  pthread_mutex_unlock(&s->lock);
+  if (!http_tls_use(c->tls, session))
+    log_debug("http", "no memory for a connection's certificate");
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mc, void **socket_context,
                           enum MHD_ConnectionNotificationCode code) {
   struct http_server *s = cls;
@@ -103,6 +122,7 @@ static void on_connection(void *cls, struct MHD_Connection *mc, void **socket_co
     }
     c->fd = info->connect_fd;
     c->deadline_ns = deadline(s, s->o.request_ms);
+    certify(s, c, mc);
     pthread_mutex_lock(&s->lock);
     c->next = s->connections;
     if (s->connections) {
@@ -126,6 +146,7 @@ static void on_connection(void *cls, struct MHD_Connection *mc, void **socket_co
       s->connection_count--;
     }
     pthread_mutex_unlock(&s->lock);
+    http_tls_drop(c->tls);
     free(c);
     *socket_context = NULL;
   }
@@ -257,6 +278,21 @@ static bool route_fits(const struct http_route *r, const char *path, const char 
   return false;
 }
 
+// A person who opens a page is sent on. What a program asks is refused: it would have sent its
+// secrets in the clear already, and go on doing so.
+static void send_on(struct http_server *s, const struct http_request *q, struct http_response *r) {
+  char to[LOCATION_MAX], words[96];
+  const char *host = http_request_header(q, MHD_HTTP_HEADER_HOST);
+  if (q->method == HTTP_GET && q->uri.query_count == 0 &&
+      http_listen_redirect(to, sizeof to, host, s->port[TLS], q->uri.path)) {
+    http_response_copy(r, MHD_HTTP_TEMPORARY_REDIRECT, "text/plain", "", 0);
+    if (http_response_header(r, MHD_HTTP_HEADER_LOCATION, to))
+      return;
+  }
+  (void)snprintf(words, sizeof words, "not over plain HTTP: use HTTPS, port %d", s->port[TLS]);
+  http_response_error(r, MHD_HTTP_FORBIDDEN, words);
+}
+
 static void dispatch(struct http_server *s, struct http_request *q, struct http_response *r) {
   unsigned methods = 0;
   for (size_t i = 0; i < s->o.route_count; i++) {
@@ -266,7 +302,13 @@ static void dispatch(struct http_server *s, struct http_request *q, struct http_
     }
     methods |= route->methods;
     if (route->methods & q->method) {
+      if (s->o.redirect && !q->tls && !(route->methods & HTTP_ALSO_PLAIN)) {
+        send_on(s, q, r);
+        return;
+      }
+      pthread_mutex_lock(&s->handlers);
       route->handler(s->o.ctx, q, r);
+      pthread_mutex_unlock(&s->handlers);
       if (!r->body) {
         http_response_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "no answer could be made");
       }
@@ -297,7 +339,8 @@ static enum MHD_Result send_response(struct http_server *s, struct http_request 
     ok =
         ok && MHD_add_response_header(r->body, security_headers[i].name, security_headers[i].value);
   }
-  if (q->tls) {
+  // It would make browsers ask the port of plain HTTP for HTTPS (RFC 6797 8.3), where there is one.
+  if (q->tls && s->port[PLAIN] == HTTP_NO_PORT) {
     ok = ok && MHD_add_response_header(r->body, "Strict-Transport-Security", "max-age=31536000");
   }
   if (r->type) {
@@ -326,7 +369,7 @@ static enum MHD_Result begin(struct http_server *s, struct http_request *q, cons
   q->begun = true;
   metric_add(s->requests, 1);
   fill_peer(q);
-  q->tls = s->cert != NULL;
+  q->tls = is_tls(q->connection);
   q->method = method_of(method);
   const char *length = http_request_header(q, MHD_HTTP_HEADER_CONTENT_LENGTH);
   if (strncmp(version, "HTTP/1.", 7) != 0) {
@@ -390,156 +433,75 @@ static void on_log(void *cls, const char *fmt, va_list ap) {
 }
 
 // --- start and stop
-static bool read_pem(const char *path, char **out, struct err *e) {
-  bool ok = false;
-  char *text = NULL;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    return err_errno(e, errno, "%s", path);
-  }
-  text = malloc(PEM_MAX + 1);
-  if (!text) {
-    err_set(e, ERR_NOMEM, "%s: out of memory", path);
-    goto out;
-  }
-  size_t len = 0;
-  while (len <= PEM_MAX) {
-    ssize_t n = read(fd, text + len, PEM_MAX + 1 - len);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      err_errno(e, errno, "%s", path);
-      goto out;
-    }
-    if (n == 0) {
-      break;
-    }
-    len += (size_t)n;
-  }
-  if (len > PEM_MAX) {
-    err_set(e, ERR_LIMIT, "%s: larger than a PEM file can be", path);
-    goto out;
-  }
-  text[len] = '\0';
-  if (!strstr(text, "-----BEGIN ")) {
-    err_set(e, ERR_FORMAT, "%s: not a PEM file (no \"-----BEGIN\")", path);
-    goto out;
-  }
-  *out = text;
-  text = NULL;
-  ok = true;
-out:
-  free(text);
-  close(fd);
-  return ok;
-}
-
-static bool bind_socket(const char *address, int port, int *out, struct err *e) {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                           .ai_socktype = SOCK_STREAM,
-                           .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
-  struct addrinfo *found = NULL;
-  char service[16];
-  snprintf(service, sizeof service, "%d", port);
-  if (port < 0 || port > 65535 || getaddrinfo(address, service, &hints, &found) != 0) {
-    return err_set(e, ERR_ARG, "cannot listen on %s port %d: not an IP address and port", address,
-                   port);
-  }
-  int one = 1;
-  int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-            bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 128) == 0;
-  freeaddrinfo(found);
-  if (!ok) {
-    err_set(e, ERR_NET, "cannot listen on %s port %d: %s", address, port, strerror(errno));
-    if (fd >= 0) {
-      close(fd);
-    }
-    return false;
-  }
-  *out = fd;
-  return true;
-}
-
-static int bound_port(int fd) {
-  struct sockaddr_storage a;
-  socklen_t len = sizeof a;
-  memset(&a, 0, sizeof a);
-  if (getsockname(fd, (struct sockaddr *)&a, &len) != 0) {
-    return 0;
-  }
-  uint16_t port = a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
-                                          : ((struct sockaddr_in *)&a)->sin_port;
-  return ntohs(port);
-}
-
-static bool start_daemon(struct http_server *s, int fd, struct err *e) {
+static bool start_daemon(struct http_server *s, int which, int fd, struct err *e) {
+  const bool tls = which == TLS;
   unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                   MHD_USE_ERROR_LOG | (s->cert ? MHD_USE_TLS : 0);
+                   MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
   static char priorities[] = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-  struct MHD_OptionItem tls[] = {
-      {MHD_OPTION_HTTPS_MEM_CERT, 0, s->cert},
-      {MHD_OPTION_HTTPS_MEM_KEY, 0, s->key},
+  // MHD wants a certificate to begin with; each connection gets the one of its moment.
+  struct MHD_OptionItem secure[] = {
+      {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)s->o.tls_cert},
+      {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)s->o.tls_key},
       {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
       {MHD_OPTION_END, 0, NULL},
   };
   struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-  s->daemon = MHD_start_daemon(
+  s->daemon[which] = MHD_start_daemon(
       flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
       MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
       MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_PER_ADDRESS_MAX,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
       (unsigned)s->o.idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
       s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-      s, MHD_OPTION_ARRAY, s->cert ? tls : none, MHD_OPTION_END);
-  if (!s->daemon) {
-    return err_set(e, s->cert ? ERR_FORMAT : ERR_NET,
-                   s->cert
-                       ? "the HTTPS server does not start: certificate %s and key %s do not fit "
-                         "or are damaged"
-                       : "the HTTP server does not start%s%s",
-                   s->cert ? s->o.tls_cert : "", s->cert ? s->o.tls_key : "");
-  }
-  return true;
+      s, MHD_OPTION_ARRAY, tls ? secure : none, MHD_OPTION_END);
+  return s->daemon[which] ||
+         err_set(e, ERR_NET, "the HTTP%s server does not start", tls ? "S" : "");
+}
+
+static bool start_listener(struct http_server *s, int which, int port, struct err *e) {
+  int fd = -1;
+  if (port == HTTP_NO_PORT)
+    return true;
+  if (!http_listen(s->o.address, port, &fd, e))
+    return false;
+  s->port[which] = http_listen_port(fd);
+  return start_daemon(s, which, fd, e); // fd is MHD's now, also when it failed
+}
+
+static bool init_locks(struct http_server *s) {
+  pthread_condattr_t attr;
+  bool ok = pthread_condattr_init(&attr) == 0;
+  ok = ok && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+       pthread_mutex_init(&s->lock, NULL) == 0 && pthread_mutex_init(&s->handlers, NULL) == 0 &&
+       pthread_cond_init(&s->stop, &attr) == 0;
+  (void)pthread_condattr_destroy(&attr);
+  return ok;
 }
 
 bool http_server_new(struct http_server **out, const struct http_options *o, struct err *e) {
-  int fd = -1;
   struct http_server *s = calloc(1, sizeof *s);
-  if (!s) {
+  if (!s || !init_locks(s)) {
+    free(s);
     return err_set(e, ERR_NOMEM, "HTTP server: out of memory");
   }
   s->o = *o;
   s->o.request_ms = o->request_ms ? o->request_ms : HTTP_REQUEST_MS;
   s->o.idle_s = o->idle_s ? o->idle_s : HTTP_IDLE_S;
+  s->port[PLAIN] = s->port[TLS] = HTTP_NO_PORT;
   s->requests = metric_counter("bayplate_http_requests_total", NULL, "HTTP requests");
   s->refused = metric_counter("bayplate_http_refused_total", NULL, "HTTP answers from 400 on");
   s->slow = metric_counter("bayplate_http_slow_total", NULL, "Connections cut for slowness");
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_mutex_init(&s->lock, NULL);
-  pthread_cond_init(&s->stop, &attr);
-  pthread_condattr_destroy(&attr);
-  bool cert = o->tls_cert && o->tls_cert[0];
-  bool key = o->tls_key && o->tls_key[0];
-  if (cert != key) {
-    err_set(e, ERR_ARG, "HTTPS needs both a certificate and a key");
+  const bool tls = o->tls_cert || o->tls_key;
+  if ((!tls && o->port == HTTP_NO_PORT) || (tls && (!o->tls_cert || !o->tls_key))) {
+    err_set(e, ERR_ARG, tls ? "HTTPS needs both a certificate and a key" : "no port to listen on");
     goto fail;
   }
-  if (cert && (!read_pem(o->tls_cert, &s->cert, e) || !read_pem(o->tls_key, &s->key, e))) {
+  // HTTPS first: who is sent on to it must know its port.
+  if ((tls && (!http_tls_new(&s->tls, o->tls_cert, o->tls_key, e) ||
+               !start_listener(s, TLS, o->tls_port, e))) ||
+      !start_listener(s, PLAIN, o->port, e))
     goto fail;
-  }
-  if (!bind_socket(o->address, o->port, &fd, e)) {
-    goto fail;
-  }
-  s->port = bound_port(fd);
-  bool started = start_daemon(s, fd, e);
-  fd = -1; // MHD's now, also when it failed
-  if (!started) {
-    goto fail;
-  }
+  s->o.tls_cert = s->o.tls_key = NULL; // MHD has read them
   int rc = pthread_create(&s->ticker, NULL, ticker, s);
   if (rc != 0) {
     err_errno(e, rc, "HTTP server: thread");
@@ -549,15 +511,30 @@ bool http_server_new(struct http_server **out, const struct http_options *o, str
   *out = s;
   return true;
 fail:
-  if (fd >= 0) {
-    close(fd);
-  }
   http_server_free(s);
   return false;
 }
 
 int http_server_port(const struct http_server *s) {
-  return s->port;
+  return s->port[PLAIN];
+}
+
+int http_server_tls_port(const struct http_server *s) {
+  return s->port[TLS];
+}
+
+bool http_server_set_tls(struct http_server *s, const char *cert, const char *key, struct err *e) {
+  struct http_tls *fresh = NULL;
+  if (s->port[TLS] == HTTP_NO_PORT)
+    return err_set(e, ERR_STATE, "there is no HTTPS");
+  if (!http_tls_new(&fresh, cert, key, e))
+    return false;
+  pthread_mutex_lock(&s->lock);
+  struct http_tls *before = s->tls;
+  s->tls = fresh;
+  pthread_mutex_unlock(&s->lock);
+  http_tls_drop(before);
+  return true;
 }
 
 unsigned http_server_connections(struct http_server *s) {
@@ -583,15 +560,13 @@ void http_server_free(struct http_server *s) {
   if (s->ticking) {
     pthread_join(s->ticker, NULL);
   }
-  if (s->daemon) {
-    MHD_stop_daemon(s->daemon);
+  for (int i = 0; i < LISTENERS; i++) {
+    if (s->daemon[i])
+      MHD_stop_daemon(s->daemon[i]);
   }
-  free(s->cert);
-  if (s->key) {
-    explicit_bzero(s->key, strlen(s->key));
-  }
-  free(s->key);
+  http_tls_drop(s->tls);
   pthread_cond_destroy(&s->stop);
+  pthread_mutex_destroy(&s->handlers);
   pthread_mutex_destroy(&s->lock);
   free(s);
 }

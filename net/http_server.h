@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An HTTP server over libmicrohttpd: one thread with epoll, a table of routes, hard limits on
-// everything a client can send or hold. Handlers run on the server's thread and must be quick.
+// An HTTP server over libmicrohttpd: a port for plain HTTP, one for HTTPS, or both, each with one
+// thread and epoll; a table of routes, hard limits on everything a client can send or hold.
+// Handlers run on these threads, one at a time, and must be quick.
 #ifndef BAYPLATE_NET_HTTP_SERVER_H
 #define BAYPLATE_NET_HTTP_SERVER_H
 
@@ -15,14 +16,15 @@
 #define HTTP_HEAD_MAX (16u << 10) // a connection's memory: request line and headers; more is 431
 #define HTTP_URI_MAX 2048         // more is 414
 #define HTTP_QUERY_MAX 16         // query parameters of one request; more is 400
-#define HTTP_CONNECTIONS_MAX 320  // at once; further ones wait in the kernel's queue
-#define HTTP_PER_ADDRESS_MAX 256  // at once from one address
+#define HTTP_CONNECTIONS_MAX 320  // at once and port; further ones wait in the kernel's queue
+#define HTTP_PER_ADDRESS_MAX 256  // at once and port from one address
 #define HTTP_REQUEST_MS 10000     // from the request line to the last byte of the body
 #define HTTP_RESPONSE_MS 60000    // from there to the last byte of the answer, streams excepted
 #define HTTP_IDLE_S 15            // without a byte either way
 #define HTTP_HEADERS_MAX 8        // of its own a response may add
 #define HTTP_PEER_MAX 64          // text of an address
 #define HTTP_TICK_MS 500          // how often `tick` is called and slow clients are looked for
+#define HTTP_NO_PORT (-1)
 
 enum http_method {
   HTTP_GET = 1, // also answers HEAD
@@ -30,6 +32,9 @@ enum http_method {
   HTTP_PUT = 4,
   HTTP_DELETE = 8,
 };
+// Beside a route's methods: answered over plain HTTP, too, when people are sent on to HTTPS. For
+// machines that ask for nothing secret.
+#define HTTP_ALSO_PLAIN 16u
 
 struct http_server;
 struct http_request;  // valid during the handler
@@ -42,7 +47,7 @@ typedef void http_handler(void *ctx, const struct http_request *request,
 // A route: path exact, or everything below it when it ends in '/' and `below` is set. The first
 // that fits is taken.
 struct http_route {
-  unsigned methods; // of enum http_method
+  unsigned methods; // of enum http_method, and HTTP_ALSO_PLAIN
   const char *path;
   bool below;
   http_handler *handler;
@@ -51,8 +56,10 @@ struct http_route {
 struct http_options {
   const struct bp_clock *clock;
   const char *address;             // to listen on, IPv4 or IPv6 text, e.g. "0.0.0.0" or "::"
-  int port;                        // 0: a free one
-  const char *tls_cert, *tls_key;  // PEM files; both NULL or "": plain HTTP
+  int port;                        // of plain HTTP; 0: a free one; HTTP_NO_PORT: none
+  int tls_port;                    // of HTTPS; 0: a free one
+  const char *tls_cert, *tls_key;  // PEM texts, borrowed until it is up; NULL: no HTTPS
+  bool redirect;                   // plain HTTP only sends people on to HTTPS
   const struct http_route *routes; // borrowed
   size_t route_count;
   void *ctx;               // for handlers and tick
@@ -60,12 +67,17 @@ struct http_options {
   int request_ms, idle_s;  // 0: the defaults above; for tests
 };
 
-// Binds and starts. ERR_ARG: address or files that make no sense. ERR_NET: cannot listen (taken
-// port). ERR_IO, ERR_FORMAT: certificate or key.
+// Binds and starts. ERR_ARG: an address that makes no sense, no port at all, a certificate
+// without its key. ERR_NET: cannot listen (taken port). ERR_FORMAT: certificate or key.
 BP_CHECK bool http_server_new(struct http_server **out, const struct http_options *o,
                               struct err *e);
-// The port really bound.
+// The ports really bound; HTTP_NO_PORT: none.
 int http_server_port(const struct http_server *s);
+int http_server_tls_port(const struct http_server *s);
+// Another certificate from the next HTTPS connection on; those that are open go on with theirs. Any
+// thread. ERR_FORMAT: as above, and the one before stays; ERR_STATE: there is no HTTPS.
+BP_CHECK bool http_server_set_tls(struct http_server *s, const char *cert, const char *key,
+                                  struct err *e);
 // Open connections now.
 unsigned http_server_connections(struct http_server *s);
 // Ends all streams and connections, joins the threads. NULL is fine.

@@ -2,6 +2,7 @@
 // The device page: what runs, for how long it is supported, how updates go, the way back to factory
 // state. Asks the terminal once a second, and only while it is seen.
 import { $, el, day, hhmm } from './dom.js';
+import { loadIdentity, drawIdentity } from './device_identity.js';
 import { t, apply, toggle, addWords } from './i18n.js';
 import { words } from './device_words.js';
 import { whoIs, gate, refuse, post, send } from './login.js';
@@ -132,6 +133,7 @@ function draw() {
   drawLast(state);
   drawUpload(state);
   drawReset(state);
+  drawIdentity();
 }
 
 async function ask() {
@@ -205,6 +207,7 @@ async function show(s) {
     return;
   }
   role = s.person.role;
+  loadIdentity();
   await ask().catch(() => {});
   draw();
 }

@@ -52,6 +52,7 @@ const words = {
   code: ['设置码', 'Set-up code'], role: ['岗位', 'Role'], advisor: ['服务顾问', 'Service advisor'], specialist: ['续保专员', 'Renewal specialist'],
   manager: ['经理', 'Manager'], technician: ['技术员', 'Technician'], create: ['创建并登录', 'Create and sign in'],
   people: ['人员', 'People'], aim: ['调试', 'Camera'], device: ['设备', 'Device'], peopleTitle: ['添加人员', 'Add a person'], add: ['添加', 'Add'], added: ['已添加 {name}', '{name} was added'],
+  openNote: ['此连接未加密，同一网络上的人可能看到 PIN 和客户资料。请改用 {a}（第一次会提示证书，指纹可在设备页核对）。', 'This connection is not encrypted: others on this network could see the PIN and customers. Use {a} (it warns of its certificate the first time; the fingerprint is on the device page).'],
   e_wrong: ['姓名、PIN 或设置码不对', 'Name, PIN or code is wrong'], e_locked: ['尝试次数过多，请等 {n} 秒', 'Too many tries; wait {n} seconds'],
   e_pin: ['PIN 需要 6 到 12 位数字，且不能太简单（如 123456、888888）', 'The PIN needs 6 to 12 digits and must not be easy (123456, 888888)'],
   e_name: ['请填写姓名', 'Give a name'], e_taken: ['已被占用或设置已完成，请刷新', 'Taken, or the set-up is done already: reload'],

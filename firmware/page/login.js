@@ -4,12 +4,14 @@ import { $, el } from './dom.js';
 import { t, keep, recall, apply, toggle } from './i18n.js';
 
 let csrf = '';
+let tlsPort = -1; // of HTTPS on the terminal; below 0: it has none
 
 export async function session() {
   const r = await fetch('/api/v1/session', { cache: 'no-store' });
   if (!r.ok) throw new Error(`session: ${r.status}`);
   const s = await r.json();
   csrf = s.csrf ?? '';
+  tlsPort = s.tls_port ?? -1;
   return s;
 }
 
@@ -130,6 +132,15 @@ export function refuse(title, why, start) {
   $('gate').hidden = false;
 }
 
+// Where the same page is encrypted, for whoever is about to type a PIN in the clear; null: here, or nowhere.
+function openNote() {
+  if (location.protocol !== 'http:' || tlsPort < 0) return null;
+  const to = el('a', '', `https://${location.hostname}:${tlsPort}`);
+  to.href = `https://${location.hostname}:${tlsPort}${location.pathname}`;
+  const [before, after] = t('openNote', { a: '\n' }).split('\n');
+  return el('p', 'gate-open', before, to, after);
+}
+
 // Shows the form; calls done(session) once signed in.
 export function gate(setup, done, values = {}, byLabel = false) {
   const main = $('gate');
@@ -143,7 +154,7 @@ export function gate(setup, done, values = {}, byLabel = false) {
     toggle();
     gate(setup, done, { name: $('name').value }, byLabel);
   });
-  form.append(el('h1', '', t(setup ? 'setupTitle' : 'title')));
+  form.append(el('h1', '', t(setup ? 'setupTitle' : 'title')), openNote() ?? '');
   if (setup) form.append(el('p', '', t(byLabel ? 'setupLabelText' : 'setupText')), ...field('code', byLabel ? 'codeLabel' : 'code', 'text', { autocomplete: 'off', maxLength: 20, spellcheck: false }));
   form.append(...field('name', 'name', 'text', { autocomplete: 'username', maxLength: 40, value: values.name ?? recall('name') ?? '' }));
   if (setup) form.append(...roleField('role', roles, 'manager')); // who starts a terminal must be able to add the others

@@ -11,8 +11,8 @@
 #define PORT_DEVICE_MAX (8u << 20) // bytes of an answer
 #define PORT_DEVICE_WAIT_MS 3000   // for each piece of it
 
-// "state", "logs" or "snapshot". *bytes is malloc'ed. ERR_STATE: bayplated does not answer;
-// ERR_NOT_FOUND: it says that it has none; ERR_LIMIT; ERR_NOMEM.
+// "state", "logs", "snapshot" or "identity". *bytes is malloc'ed. ERR_STATE: bayplated does not
+// answer; ERR_NOT_FOUND: it says that it has none; ERR_LIMIT; ERR_NOMEM.
 BP_CHECK bool port_device_ask(const char *socket_path, const char *what, uint8_t **bytes,
                               size_t *len, struct err *e);
 

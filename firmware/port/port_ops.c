@@ -80,8 +80,10 @@ static bool own_log(struct reading *r) {
 
 static int open_device(struct port_device *d, enum service_source what, struct reading *r,
                        uint64_t *size) {
-  static const char *const word[] = {
-      [SERVICE_STATE] = "state", [SERVICE_LOGS] = "logs", [SERVICE_SNAPSHOT] = "snapshot"};
+  static const char *const word[] = {[SERVICE_STATE] = "state",
+                                     [SERVICE_LOGS] = "logs",
+                                     [SERVICE_SNAPSHOT] = "snapshot",
+                                     [SERVICE_PRINT] = "identity"};
   struct err e;
   bool ok = port_device_ask(d->socket, word[what], &r->bytes, &r->len, &e);
   if (!ok && what == SERVICE_LOGS)

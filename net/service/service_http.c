@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define PRINT_DIGITS (2 * SERVICE_SHA256)
 #define LINGER_BYTES (256 * 1024) // read and thrown away after a refusal, so that it arrives
 
 bool service_http_init(struct service_http *h, const struct service_config *config) {
@@ -112,8 +113,30 @@ static void linger(struct service_worker *w) {
   }
 }
 
+// By this a person knows the page on the shop's network again: this cable leads to the device
+// alone.
+// "" when there is none, or the terminal does not answer.
+static void fingerprint(const struct service_config *c, char out[PRINT_DIGITS + 1]) {
+  void *handle = NULL;
+  uint64_t size = 0;
+  size_t n = 0;
+  int got = 1;
+  out[0] = '\0';
+  if (c->ops->open(c->ctx, SERVICE_PRINT, NULL, &handle, &size) != SERVICE_OK)
+    return;
+  while (size == PRINT_DIGITS && got > 0 && n < PRINT_DIGITS) {
+    got = c->ops->read(c->ctx, handle, (uint8_t *)out + n, PRINT_DIGITS - n);
+    n += got > 0 ? (size_t)got : 0;
+  }
+  c->ops->close(c->ctx, handle);
+  uint8_t raw[SERVICE_SHA256];
+  out[service_unhex(out, n, raw, sizeof raw) ? n : 0] = '\0';
+}
+
 static void identity(struct service_worker *w) {
   const struct service_config *c = w->http->config;
+  char print[PRINT_DIGITS + 1];
+  fingerprint(c, print);
   sys_mutex_lock(&w->http->lock);
   uint32_t wait = service_claim_wait(&w->http->claim, sys_now());
   sys_mutex_unlock(&w->http->lock);
@@ -128,6 +151,11 @@ static void identity(struct service_worker *w) {
   service_text_json(&t, c->version);
   service_text_add(&t, ",\"slot\":");
   service_text_json(&t, c->slot);
+  service_text_add(&t, ",\"tls_sha256\":");
+  if (print[0])
+    service_text_json(&t, print);
+  else
+    service_text_add(&t, "null");
   service_text_add(&t, ",\"claim_wait_s\":");
   service_text_number(&t, (wait + 999) / 1000);
   service_text_add(&t, "}\n");
@@ -146,7 +174,9 @@ static void add_plain(struct service_text *t, const char *word) {
 // What the label's QR code opens: who this is, and how to go on.
 static void front_page(struct service_worker *w) {
   const struct service_config *c = w->http->config;
-  char buf[1280];
+  char print[PRINT_DIGITS + 1];
+  fingerprint(c, print);
+  char buf[1536];
   struct service_text t;
   service_text_init(&t, buf, sizeof buf);
   service_text_add(&t, "<!doctype html><html lang=zh><meta charset=utf-8>"
@@ -161,6 +191,14 @@ static void front_page(struct service_worker *w) {
   add_plain(&t, c->version);
   service_text_add(&t, "<br>系统槽 Slot: ");
   add_plain(&t, c->slot[0] ? c->slot : "-");
+  if (print[0]) {
+    service_text_add(&t, "<br>HTTPS 证书指纹 Certificate, SHA-256: <code>");
+    for (size_t i = 0; i < PRINT_DIGITS; i += 4) {
+      service_text_put(&t, print + i, 4);
+      service_text_add(&t, " ");
+    }
+    service_text_add(&t, "</code>");
+  }
   service_text_add(&t,
                    "<p>这是技术员的服务口，与店内网络隔离。认领码在设备标签上。<br>This is the "
                    "technician's service port, apart from the shop's network. The claim code is on "

@@ -30,6 +30,7 @@ enum service_source {
   SERVICE_STATE,    // one JSON object: how the terminal is
   SERVICE_LOGS,     // the newest lines of the log, text
   SERVICE_SNAPSHOT, // the newest picture of the camera, JPEG
+  SERVICE_PRINT, // SHA-256 of the certificate that the device's HTTPS shows, 64 hexadecimal digits
   SERVICE_RECOVERY, // the file `name` for a boot loader without a system
   // Of data that the device cannot use any more, so that they can be saved elsewhere; their length
   // is not known before: the files that can be found, or every byte of the partition.

@@ -70,7 +70,7 @@ static void every_error_is_told_with_line_and_field(void **state) {
   assert_int_equal(f.line[1], 6);
   assert_non_null(strstr(f.text[1], "did you mean \"port\""));
   assert_int_equal(f.line[2], 7);
-  assert_non_null(strstr(f.text[2], "0 to 65535"));
+  assert_non_null(strstr(f.text[2], "-1 to 65535"));
   assert_string_equal(f.field[3], "nonsense.a");
   assert_int_equal(f.line[4], 11);
   assert_non_null(strstr(f.text[4], "first in line 2"));
@@ -104,11 +104,23 @@ static void zones(void **state) {
 
 static void impossible_values(void **state) {
   (void)state;
-  static const char *const bad[] = {
-      "[http]\nport = 80.5\n",    "[http]\nport = \n",          "[http]\nport = 0x50\n",
-      "[camera]\nloop = maybe\n", "[visit]\ncertain = 7\n",     "[visit]\ncertain = nan\n",
-      "[log]\nlevel = loud\n",    "[calendar]\npush = 70\n",    "[calendar]\ndue_from = soon\n",
-      "[http]\ntls_cert = a\n",   "[store]\nevidence_mb = 0\n", "[vision]\nthreads = -1\n"};
+  static const char *const bad[] = {"[http]\nport = 80.5\n",
+                                    "[http]\nport = \n",
+                                    "[http]\nport = 0x50\n",
+                                    "[camera]\nloop = maybe\n",
+                                    "[visit]\ncertain = 7\n",
+                                    "[visit]\ncertain = nan\n",
+                                    "[log]\nlevel = loud\n",
+                                    "[calendar]\npush = 70\n",
+                                    "[calendar]\ndue_from = soon\n",
+                                    "[http]\ntls_cert = a\ntls_port = 0\n",
+                                    "[store]\nevidence_mb = 0\n",
+                                    "[vision]\nthreads = -1\n",
+                                    "[http]\ntls_cert = a\ntls_key = b\n",
+                                    "[http]\nredirect = yes\n",
+                                    "[http]\nport = -1\n",
+                                    "[http]\ntls_port = 8080\n",
+                                    "[http]\nport = -2\n"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     struct config c;
     struct faults f;

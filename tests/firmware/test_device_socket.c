@@ -55,7 +55,13 @@ static bool give_snapshot(void *ctx, uint8_t **bytes, size_t *len, struct err *e
   return err_set(e, ERR_TIMEOUT, "no picture");
 }
 
-static const struct device_socket_ops ops = {give_state, give_logs, give_snapshot};
+static bool give_identity(void *ctx, uint8_t **bytes, size_t *len, struct err *e) {
+  (void)ctx;
+  (void)e;
+  return copy("00ff", bytes, len);
+}
+
+static const struct device_socket_ops ops = {give_state, give_logs, give_snapshot, give_identity};
 
 struct world {
   char dir[64], path[80];
@@ -97,6 +103,9 @@ static void questions_are_answered(void **state) {
   assert_false(port_device_ask(w->path, "snapshot", &bytes, &len, &e));
   assert_int_equal(e.code, ERR_NOT_FOUND);
   assert_non_null(strstr(e.text, "no picture"));
+  assert_true(port_device_ask(w->path, "identity", &bytes, &len, &e));
+  assert_int_equal(len, 4);
+  free(bytes);
   assert_false(port_device_ask(w->path, "password", &bytes, &len, &e));
 }
 

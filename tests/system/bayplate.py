@@ -80,14 +80,14 @@ class PolicyServer:
 
 
 class Terminal:
-    def __init__(self, folder, source, policy_port=None, extra="", policy_extra=""):
+    def __init__(self, folder, source, policy_port=None, extra="", policy_extra="", http=""):
         self.folder = pathlib.Path(folder)
         self.config = self.folder / "bayplate.ini"
         policy = f"[policy]\nbase = http://127.0.0.1:{policy_port}\n{policy_extra}\n" if policy_port else ""
         self.config.write_text(
             f"[camera]\nsource = {source}\n{extra}\n[vision]\nmodels = {SOURCE}/vision/models\n"
             f"[store]\ndir = {self.folder}/data\nreserve_mb = 0\n[log]\nlevel = debug\n"
-            f"[http]\nport = 0\nport_file = {self.folder}/port\n{policy}")
+            f"[http]\nport = 0\n{http}\nport_file = {self.folder}/port\n{policy}")
         self.cookie = self.csrf = None
         self.log_path = self.folder / "bayplated.log"
         self.start()
@@ -108,7 +108,7 @@ class Terminal:
             if self.process.poll() is not None:
                 raise AssertionError("bayplated ended:\n" + self.tail())
             text = port_file.read_text() if port_file.exists() else ""
-            return int(text) if text.endswith("\n") else None
+            return int(text.split()[0]) if text.endswith("\n") else None
         self.port = until("bayplated writes its port", up)
 
     def tail(self):

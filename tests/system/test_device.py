@@ -79,8 +79,8 @@ class Board:
         # An empty bay: one point differs, so that the camera is not taken for a frozen one and nothing moves.
         frame = b"\x60\x80" * (1280 * 720)
         clip.write_bytes(frame + b"\x68" + frame[1:])
-        self.port = free_port()
-        self.guest = Guest(IMAGE, folder / "board", clip=clip, ports={8080: self.port}, size="2G")
+        self.port, self.tls_port = free_port(), free_port()
+        self.guest = Guest(IMAGE, folder / "board", clip=clip, ports={8080: self.port, 8443: self.tls_port}, size="2G")
         self.at = 0  # how much of the serial line has been looked at
 
     def get(self, path, seconds):
@@ -94,6 +94,12 @@ class Board:
             except OSError:
                 time.sleep(0.2)
         raise GuestError(f"{path} did not answer in {seconds:.0f} s:\n{self.guest.tail()}")
+
+    def get_secure(self, certificate, name="bayplate.local"):
+        """The page over HTTPS by whoever trusts this one certificate."""
+        return subprocess.run(["curl", "-sS", "--max-time", "60", "--cacert", certificate, "--resolve",
+                               f"{name}:{self.tls_port}:127.0.0.1", f"https://{name}:{self.tls_port}/"],
+                              capture_output=True, text=True, check=False)
 
     def sh(self, command, **more):
         return self.guest.sh(command, **more)
@@ -129,6 +135,7 @@ class Run(Board):
     def __init__(self, folder, names):
         super().__init__(folder)
         self.names = names
+        self.certificate = None  # of the page over HTTPS, once it was seen
         # All bundles on one more disk, each at a place of its own.
         carried, self.places = folder / "bundles.img", {}
         with carried.open("wb") as out:
@@ -186,10 +193,21 @@ class Run(Board):
         self.done("bayplated runs as its own user, bounded, watched; the slot is marked good")
 
     def nothing_else_listens(self):
-        """DHCP's client and the page."""
+        """DHCP's client and the page, in the clear and over HTTPS with the key that the board made at this start."""
         ports = sorted(set(re.findall(r"^(tcp|udp)\s+\S+\s+\S+\s+\S+\s+\S*?:(\d+)\s", self.sh("ss -H -lntu"), re.M)))
-        assert set(ports) <= {("tcp", "8080"), ("udp", "68"), ("udp", "546")} and ("tcp", "8080") in ports, ports
+        assert set(ports) <= {("tcp", "8080"), ("tcp", "8443"), ("udp", "68"), ("udp", "546")}, ports
+        assert {("tcp", "8080"), ("tcp", "8443")} <= set(ports), ports
         self.done(f"listening: {' '.join('/'.join(p) for p in ports)}")
+        file = "/data/bayplate/state/tls/identity.pem"
+        assert self.sh(f"stat -c '%a %U' {file}").strip() == "600 bayplate"
+        self.certificate = self.folder / "page.pem"
+        self.certificate.write_text(self.sh(f"sed -n '/BEGIN CERTIFICATE/,$p' {file}"))
+        page = self.get_secure(self.certificate)
+        assert page.returncode == 0 and "/assets/app.js" in page.stdout, page
+        other = self.get_secure(self.certificate, "bayplate.example")
+        assert other.returncode == 60, other  # as curl says that the name does not fit
+        print(f"     bayplated: {self.sh('grep VmRSS /proc/$(systemctl show -P MainPID bayplated)/status').strip()}", flush=True)
+        self.done("HTTPS with the certificate that the board made at its first start")
 
     def root_is_checked(self):
         assert "verity" in self.sh("dmsetup table root") and self.sh("mount | grep ' / '").startswith("/dev/dm-0 on / type squashfs (ro")
@@ -218,6 +236,10 @@ class Run(Board):
         self.shell()
         self.wait("cat /data/bayplate/update/good", "B 9.0")
         assert "BOOT_ORDER=B A" in self.sh("fw_printenv")
+        self.get("/healthz", BOOT)
+        if self.certificate:
+            page = self.get_secure(self.certificate)
+            assert page.returncode == 0, page  # the same key in the other slot
         assert "login1" not in self.serial()[-20000:], self.guest.tail(3000)
         self.done("update to 9.0 in slot B proved itself")
 

@@ -32,6 +32,7 @@ def call(*command, check=True, **more):
 class Partition:
     life = None  # what a terminal wrote
     plates = None
+    key = None  # a line of the key of HTTPS
 
     def __init__(self, folder):
         self.folder, self.path = folder, folder / "data.img"
@@ -47,7 +48,7 @@ class Partition:
     def found(self):
         raw = self.path.read_bytes()
         words = [w.encode() for w in [*NAMES, *Partition.plates]] + [p.encode()[4:] for p in Partition.plates] + \
-                [b"argon2", b"JFIF", b"SQLite format 3", b"INSERT", "张".encode()]
+                [Partition.key, b"PRIVATE KEY", b"argon2", b"JFIF", b"SQLite format 3", b"INSERT", "张".encode()]
         return sorted({w for w in words if w in raw})
 
     def reset(self, **env):
@@ -68,7 +69,7 @@ class Partition:
 def live(folder):
     """A terminal's day: cars, people who sign in, a customer who was looked up and erased again."""
     film, truth = clip(36)
-    terminal = Terminal(folder, film, extra="fast = yes")
+    terminal = Terminal(folder, film, extra="fast = yes", http="tls_port = 0")
     terminal.sign_up()
     until("the clip is over", lambda: "ended" in terminal.request("GET", "/healthz")[1].decode(), 300)
     cards = terminal.history()
@@ -87,12 +88,14 @@ def live(folder):
     plates = {card["plate"]["text"] for card in cards if card["plate"]["text"]}
     assert len(plates) >= 3, plates
     assert (tree / "state/golden/labels.csv").exists()
+    Partition.key = (tree / "state/tls/identity.pem").read_bytes().splitlines()[1]
+    assert len(Partition.key) == 64, Partition.key
     return folder / "tree", sorted(plates)
 
 
 def nothing_is_left(p):
     before = p.found()
-    missing = [w for w in [*NAMES, *Partition.plates] if w.encode() not in before]
+    missing = [w for w in [*NAMES, *Partition.plates, Partition.key.decode()] if w.encode() not in before]
     assert missing == [], f"the search itself is blind: {missing}"
     assert not p.pending()
     assert p.reset().returncode == 0 and p.found() == before  # nobody asked

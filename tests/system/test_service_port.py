@@ -81,7 +81,8 @@ class FakeTerminal:
 
     def __init__(self, path):
         self.answers = {"state": b'{"camera":"online"}', "logs": b"info main: ready\n",
-                        "snapshot": b"\xff\xd8" + os.urandom(200_000) + b"\xff\xd9"}
+                        "snapshot": b"\xff\xd8" + os.urandom(200_000) + b"\xff\xd9",
+                        "identity": os.urandom(32).hex().encode()}
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
         self.socket.listen()
@@ -417,6 +418,7 @@ class Test(unittest.TestCase):
     def test_04_who_it_is_is_open_the_rest_is_not(self):
         status, who = self.get_json("/v1/identity", code=None)
         self.assertEqual((status, who["serial"], who["slot"]), (200, SERIAL, "A"))
+        self.assertEqual(who["tls_sha256"], self.world.terminal.answers["identity"].decode())
         self.assertEqual(self.get_json("/v1/state", code=None)[0], 401)
         self.assertEqual(self.get_json("/v1/state", code="WRONG-WRONG")[0], 401)
         self.assertEqual(self.get_json("/v1/state")[0], 429)

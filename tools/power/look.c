@@ -9,6 +9,7 @@
 #include "firmware/store_lookup.h"
 #include "firmware/store_user.h"
 #include "firmware/store_visit.h"
+#include "firmware/tls_identity.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -211,6 +212,36 @@ static void look_at_clock(struct look *l) {
   }
 }
 
+// As it lies there: a start of the terminal would make a new one.
+static void look_at_identity(struct look *l) {
+  char path[POWER_PATH_MAX];
+  void *text = NULL, *request = NULL;
+  char *key = NULL;
+  size_t n = 0;
+  struct err e = {0};
+  struct cert_facts facts;
+  struct cert_names asked;
+  bool ok = file_get(power_path(path, l->root, POWER_TLS "/" TLS_IDENTITY_FILE), CERT_BYTES_MAX,
+                     &text, &n, &e);
+  if (!there(l, ok, &e, "identity"))
+    return;
+  if (cert_read(text, text, &key, NULL, &facts, &e))
+    say(l, "identity", facts.print);
+  else
+    wrong(l, &e, "identity");
+  ok = file_get(power_path(path, l->root, POWER_TLS "/" TLS_IDENTITY_REQUEST), CERT_BYTES_MAX,
+                &request, &n, &e);
+  if (key && there(l, ok, &e, "request")) {
+    if (cert_request_names(request, key, &asked, &e))
+      say(l, "request", asked.name[0]);
+    else
+      wrong(l, &e, "request");
+  }
+  tls_identity_wipe(key);
+  tls_identity_wipe(text);
+  free(request);
+}
+
 static void look_at_spool(struct look *l) {
   char dir[POWER_PATH_MAX], value[32];
   struct port_spool *s = NULL;
@@ -236,6 +267,7 @@ void power_look(const char *root, int visits, FILE *to) {
   look_at_crops(&l);
   look_at_corrections(&l);
   look_at_clock(&l);
+  look_at_identity(&l);
   look_at_spool(&l);
   json_t *all =
       json_pack("{s:b,s:s,s:o}", "ok", l.why.code == ERR_NONE, "why", l.why.text, "found", l.found);

@@ -17,6 +17,7 @@
 #define POWER_CORRECTIONS "corrections"
 #define POWER_CLOCK "clock"
 #define POWER_SPOOL "spool"
+#define POWER_TLS "tls"
 #define POWER_SETTINGS 4
 #define POWER_USERS 2
 

@@ -22,7 +22,7 @@ class Promises:
         out = []
         for key in {*self.done, *self.begun, *found}:
             has, last, next_ = found.get(key, ""), self.done.get(key, ""), self.begun.get(key, set())
-            if has == last or has in next_:
+            if has == last or has in next_ or (has and "*" in next_):  # "*": what is drawn by chance
                 continue
             if key in GROWING and has and last and int(has) >= int(last) and next_:
                 continue

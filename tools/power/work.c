@@ -3,6 +3,7 @@
 #include "tools/power/record.h"
 #include "tools/power/world.h"
 
+#include "board/file.h"
 #include "firmware/corrections.h"
 #include "firmware/evidence.h"
 #include "firmware/port/port_spool.h"
@@ -10,6 +11,7 @@
 #include "firmware/store_lookup.h"
 #include "firmware/store_user.h"
 #include "firmware/store_visit.h"
+#include "firmware/tls_identity.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -226,6 +228,60 @@ static bool upload(struct work *w, struct err *e) {
   return ok;
 }
 
+// Another certificate for the key that the board made, as an authority would sign it.
+static bool sign_again(const char *root, char **pem, struct err *e) {
+  char path[POWER_PATH_MAX];
+  void *text = NULL;
+  size_t n = 0;
+  char *key = NULL;
+  struct cert_names names = {0};
+  bool ok = file_get(power_path(path, root, POWER_TLS "/" TLS_IDENTITY_FILE), CERT_BYTES_MAX, &text,
+                     &n, e) &&
+            cert_read(text, text, &key, NULL, NULL, e) &&
+            cert_names_add(&names, "bayplate-power.local", e) &&
+            cert_make_self(pem, key, &names, 0, e);
+  tls_identity_wipe(key);
+  tls_identity_wipe(text);
+  return ok;
+}
+
+// The first start makes it, the next one finds it, and then the shop's authority signs it.
+static bool identity(struct work *w, struct err *e) {
+  char dir[POWER_PATH_MAX], print[CERT_PRINT_MAX];
+  struct tls_identity *i = NULL;
+  struct cert_facts facts;
+  enum cert_refusal why;
+  char *pem = NULL, *request = NULL;
+  const struct tls_identity_options o = {.clock = clock_system(),
+                                         .name = "bayplate-power",
+                                         .dir = power_path(dir, w->root, POWER_TLS),
+                                         .cert_file = "",
+                                         .key_file = ""};
+  record_mark(false, "identity", "*");
+  if (!tls_identity_new(&i, &o, e))
+    return false;
+  tls_identity_print(i, print);
+  record_mark(true, "identity", print);
+  record_mark(false, "request", "bayplate-power.local");
+  bool ok = tls_identity_request(i, NULL, &request, e);
+  if (ok)
+    record_mark(true, "request", "bayplate-power.local");
+  free(request);
+  ok = ok && sign_again(w->root, &pem, e);
+  char *key = NULL, *chain = NULL;
+  ok = ok && tls_identity_pair(i, &chain, &key, e) && cert_read(key, pem, NULL, NULL, &facts, e);
+  if (ok)
+    record_mark(false, "identity", facts.print);
+  ok = ok && tls_identity_install(i, pem, strlen(pem), &why, e);
+  if (ok)
+    record_mark(true, "identity", facts.print);
+  free(chain);
+  tls_identity_wipe(key);
+  free(pem);
+  tls_identity_free(i);
+  return ok;
+}
+
 static bool one_car(struct work *w, int n, struct err *e) {
   struct store_visit v;
   power_visit(n, &v);
@@ -242,7 +298,8 @@ static bool one_car(struct work *w, int n, struct err *e) {
 }
 
 static bool work(struct work *w, int visits, struct err *e) {
-  if (!open_world(w, e) || !user(w, 0, "hash-a", false, e) || !user(w, 1, "hash-b", false, e))
+  if (!open_world(w, e) || !identity(w, e) || !user(w, 0, "hash-a", false, e) ||
+      !user(w, 1, "hash-b", false, e))
     return false;
   for (int n = 0; n < visits; n++) {
     if (!one_car(w, n, e))

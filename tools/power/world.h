@@ -9,7 +9,8 @@
 #include <stdio.h>
 
 // One whole run: users, settings, counters, `visits` visits with crops that change and end,
-// customers, look-ups, corrections, kept time, an upload. Marks what it promises (record.h).
+// customers, look-ups, corrections, kept time, key and certificate of HTTPS, an upload. Marks what
+// it promises (record.h).
 BP_CHECK bool power_work(const char *root, int visits, struct err *e);
 
 // Opens everything in `root` as a start does and prints one JSON line:

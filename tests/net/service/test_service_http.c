@@ -229,8 +229,24 @@ static int tear_down(void **state) {
 static void everybody_may_ask_who_it_is(void **state) {
   struct world *w = *state;
   assert_int_equal(talk(w, "GET /v1/identity HTTP/1.1\r\n\r\n"), 200);
-  assert_true(hears(w, "{\"product\":\"bayplate\",\"serial\":\"BP-1\",\"model\":\"m\\\"1\","
-                       "\"version\":\"1.2\",\"slot\":\"A\",\"claim_wait_s\":0}"));
+  assert_true(hears(w,
+                    "{\"product\":\"bayplate\",\"serial\":\"BP-1\",\"model\":\"m\\\"1\","
+                    "\"version\":\"1.2\",\"slot\":\"A\",\"tls_sha256\":null,\"claim_wait_s\":0}"));
+  w->d.content = HASH;
+  assert_int_equal(talk(w, "GET /v1/identity HTTP/1.1\r\n\r\n"), 200);
+  assert_true(hears(w, "\"tls_sha256\":\"" HASH "\",\"claim_wait_s\":0}"));
+  assert_int_equal(talk(w, "GET / HTTP/1.1\r\n\r\n"), 200);
+  assert_true(hears(w, "<code>0011 2233 4455 ") && hears(w, "eeff </code>"));
+  assert_true(hears(w, "</pre>")); // nothing was cut off
+  w->d.content = HASH "00";        // as long as no such thing is
+  assert_int_equal(talk(w, "GET / HTTP/1.1\r\n\r\n"), 200);
+  assert_false(hears(w, "<code>"));
+  w->d.content = "<script>4455667788x9aabbccddeeff00112233445566778899aabbccddeeff";
+  assert_int_equal(talk(w, "GET / HTTP/1.1\r\n\r\n"), 200);
+  assert_false(hears(w, "<code>"));
+  w->d.open_result = SERVICE_NOT_NOW;
+  assert_int_equal(talk(w, "GET /v1/identity HTTP/1.1\r\n\r\n"), 200);
+  assert_true(hears(w, "\"tls_sha256\":null"));
 }
 
 static void the_rest_needs_the_claim_code(void **state) {
