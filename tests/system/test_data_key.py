@@ -121,7 +121,7 @@ def run(folder):
         while (size := int(guest.sh("df -k /data | tail -1").split()[1])) < 1_200_000:
             assert time.monotonic() < end, guest.sh(f"echo {size}; journalctl -b --no-pager -u bayplate-grow; lsblk -b; cryptsetup status data")
             time.sleep(1)
-        guest.sh("dd if=/dev/urandom of=/data/fill bs=1M count=700 status=none && sync && sha256sum /data/fill >/data/sum", timeout=PATIENCE)
+        guest.sh("cd /data && dd if=/dev/urandom of=fill bs=1M count=700 status=none && sha256sum fill >sum && sync", timeout=PATIENCE)
     with start(folder, ours) as guest:
         up(guest)
         guest.sh("cd /data && sha256sum -c sum", timeout=PATIENCE)
