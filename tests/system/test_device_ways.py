@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 from test_device import BOOT, IMAGE, KEYS, NEW, TOP, GuestError, missing, version  # and where tools/ is
 from test_device_life import CLAIM, SERIAL, Signed
@@ -313,6 +314,7 @@ def main():
                 try:
                     case(board)
                 except (AssertionError, GuestError, OSError) as e:
+                    traceback.print_exc()
                     print(f"FAIL {case.__name__}: {e}", flush=True)
                     shutil.copy(pathlib.Path(folder) / "board/serial.log", TOP / "build/ways-serial.log")
                     return 1
