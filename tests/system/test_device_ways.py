@@ -260,7 +260,7 @@ def directory_is_taken(b):
     assert ranges[0] is None and len(ranges) > 1 and all(re.fullmatch(r"bytes=\d+-", r) for r in ranges[1:]), ranges
     b.proven("9.1", other)
     assert b.sh("systemctl is-active bayplate-update-poll.timer").strip() == "active"
-    assert "poll." not in b.sh("ls /data/bayplate/update")
+    assert "poll." not in (left := b.sh("ls -l /data/bayplate/update")), left
     b.done(f"the directory, once a time server has set the clock: fetched in {len(ranges)} parts, installed, proven")
 
 
