@@ -315,6 +315,7 @@ def main():
                     case(board)
                 except (AssertionError, GuestError, OSError) as e:
                     traceback.print_exc()
+                    print(board.guest.sh("journalctl -b --no-pager | grep -vi camera | tail -n 40; ls -l /dev/sd* /dev/bayplate-usb", check=False))
                     print(f"FAIL {case.__name__}: {e}", flush=True)
                     shutil.copy(pathlib.Path(folder) / "board/serial.log", TOP / "build/ways-serial.log")
                     return 1
