@@ -90,6 +90,38 @@ def standing_cars():
     return cars, bp.part(whole, 0, truth["visits"][0]["in_s"] - 0.1)
 
 
+def a_persons_word_is_looked_up_and_outlives_the_camera_and_a_power_cut(folder):
+    cars, _ = standing_cars()
+    whole, truth = bp.clip(36)
+    policy = bp.PolicyServer(folder, whole.with_suffix(".json"))
+    terminal = bp.Terminal(folder, cars[0], policy.port, extra="loop = yes")
+
+    def card():
+        return next((c for c in terminal.history() if c["plate"] and c["plate"]["text"]), None)
+    try:
+        terminal.sign_up()
+        read = bp.until("the car is read and looked up", lambda: (lambda c: c if c and c["customer"] else None)(card()))
+        other = next(v["plate"] for v in truth["visits"] if v["plate"] != read["plate"]["text"])
+        status, data = terminal.request("POST", "/api/v1/corrections", {"visit": read["visit"], "plate": other[:2] + "·" + other[2:]})
+        assert (status, json.loads(data)) == (200, {"plate": other}), (status, data)
+        said = card()
+        assert said["plate"]["text"] == other and said["plate"]["said"] and said["certainty"] == "certain", said
+        assert said["plate"]["picture"] == read["plate"]["text"], said
+        owner = bp.until("the other plate's owner", lambda: (lambda c: c["customer"] if c["lookup"]["state"] == "fresh" else None)(card()))
+        assert owner != read["customer"], "still the owner of the plate that was read"
+        assert terminal.metric("bayplate_plates_said_total") == 1
+        assert (folder / "data/corrections/labels.csv").read_text().count(other) == 1
+        terminal.kill()
+        terminal.start()
+        bp.until("the camera reads again", lambda: "info visit: reopened" in terminal.tail())
+        assert card()["plate"]["text"] == other, card()
+        info = [line for line in terminal.tail().splitlines() if not line.startswith("debug")]
+        assert not any(other in line for line in info), "a plate is logged above debug"
+    finally:
+        terminal.stop()
+        policy.stop()
+
+
 NO_GAP = "loop = yes\n[visit]\nsame_car_gap_s = 0\ngone_after_s = 0.5"
 
 
