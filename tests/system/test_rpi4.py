@@ -227,7 +227,7 @@ def to_the_page(folder):
         # A USB Ethernet adapter is the service port's: the kernel gives it no address.
         pi.until("cat /sys/class/net/service0/uevent", "INTERFACE=service0")
         assert not pi.sh("ip -br address show dev service0 scope global").split()[2:], "service0 has an address"
-        # The lines that docs/device.md names: the processor's chip comes before the one of the board's own switches.
+        # The lines that docs/rpi4.md names: the processor's chip comes before the one of the board's own switches.
         assert "gpio@7e200000" in pi.sh("readlink /sys/bus/gpio/devices/gpiochip0/of_node"), "gpiochip0 is another chip"
         # The board's watchdog counts 16 s at most, and what is longer becomes shorter.
         for name in ("RuntimeWatchdogUSec", "RebootWatchdogUSec"):
