@@ -115,7 +115,8 @@ def run(folder):
     subprocess.run(["qemu-img", "resize", "-q", folder / "board/disk.qcow2", "1900M"], check=True)
     with start(folder, ours) as guest:
         guest.connect(PATIENCE)
-        guest.sh("echo 'before it grew' >/data/bayplate/state/planted; sync")
+        # The shell is there before the partition is, and the partition grows once the terminal runs.
+        guest.sh("until grep -q ' /data ext4 ' /proc/mounts; do sleep 0.1; done; echo 'before it grew' >/data/bayplate/state/planted && sync")
         up(guest)
         end = time.monotonic() + PATIENCE
         while (size := int(guest.sh("df -k /data | tail -1").split()[1])) < 1_200_000:

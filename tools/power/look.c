@@ -223,12 +223,12 @@ static void look_at_identity(struct look *l) {
   struct cert_names asked;
   bool ok = file_get(power_path(path, l->root, POWER_TLS "/" TLS_IDENTITY_FILE), CERT_BYTES_MAX,
                      &text, &n, &e);
-  if (!there(l, ok, &e, "identity"))
+  if (!there(l, ok, &e, "tls"))
     return;
   if (cert_read(text, text, &key, NULL, &facts, &e))
-    say(l, "identity", facts.print);
+    say(l, "tls", facts.print);
   else
-    wrong(l, &e, "identity");
+    wrong(l, &e, "tls");
   ok = file_get(power_path(path, l->root, POWER_TLS "/" TLS_IDENTITY_REQUEST), CERT_BYTES_MAX,
                 &request, &n, &e);
   if (key && there(l, ok, &e, "request")) {

@@ -257,11 +257,11 @@ static bool identity(struct work *w, struct err *e) {
                                          .dir = power_path(dir, w->root, POWER_TLS),
                                          .cert_file = "",
                                          .key_file = ""};
-  record_mark(false, "identity", "*");
+  record_mark(false, "tls", "*");
   if (!tls_identity_new(&i, &o, e))
     return false;
   tls_identity_print(i, print);
-  record_mark(true, "identity", print);
+  record_mark(true, "tls", print);
   record_mark(false, "request", "bayplate-power.local");
   bool ok = tls_identity_request(i, NULL, &request, e);
   if (ok)
@@ -271,10 +271,10 @@ static bool identity(struct work *w, struct err *e) {
   char *key = NULL, *chain = NULL;
   ok = ok && tls_identity_pair(i, &chain, &key, e) && cert_read(key, pem, NULL, NULL, &facts, e);
   if (ok)
-    record_mark(false, "identity", facts.print);
+    record_mark(false, "tls", facts.print);
   ok = ok && tls_identity_install(i, pem, strlen(pem), &why, e);
   if (ok)
-    record_mark(true, "identity", facts.print);
+    record_mark(true, "tls", facts.print);
   free(chain);
   tls_identity_wipe(key);
   free(pem);
