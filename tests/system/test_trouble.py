@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import bayplate as bp
 
@@ -22,16 +23,22 @@ def standing_car():
     return bp.part(whole, first["stop_s"] + 0.2, 2), first["plate"]
 
 
-def status(terminal):
-    """The newest status: each new page is told it at once."""
+def told(terminal, what, wanted=lambda status: True, patience=bp.PATIENCE):
+    """The newest status, or the first one to come that wanted() is content with, on one stream: a page is told each change."""
     stream = terminal.events()
+    end = time.monotonic() + patience
     try:
-        while True:
+        while time.monotonic() < end:
             event, _, data = stream.next()
-            if event == "status":
+            if event == "status" and wanted(data):
                 return data
+        raise AssertionError(f"did not happen in {patience} s: {what}")
     finally:
         stream.close()
+
+
+def camera_is(state):
+    return lambda status: status["cameras"][0]["state"] == state
 
 
 def card_of(terminal, plate, *wanted):
@@ -49,7 +56,7 @@ def a_full_disk_is_said_and_arrivals_go_on(folder):
     try:
         terminal.sign_up()
         card_of(terminal, plate)
-        assert status(terminal)["store"]["ok"]
+        assert told(terminal, "a status")["store"]["ok"]
         terminal.stop()
 
         def limit():  # no file may grow beyond this: met in the midst of a write, as a full disk is, and by root too
@@ -61,8 +68,8 @@ def a_full_disk_is_said_and_arrivals_go_on(folder):
         terminal.start(limit)
         card = card_of(terminal, other["plate"])
         assert card["state"] == "open"
-        told = bp.until("the page hears of it", lambda: (lambda s: s if not s["store"]["ok"] else None)(status(terminal)))
-        assert told["store"]["error"], told
+        heard = told(terminal, "the page hears of it", lambda s: not s["store"]["ok"])
+        assert heard["store"]["error"], heard
         code, health = terminal.request("GET", "/healthz")
         assert code == 503 and not json.loads(health)["store"], (code, health)
     finally:
@@ -86,9 +93,9 @@ def a_disk_that_cannot_be_written_is_said_and_arrivals_go_on(folder):
         (folder / "data/evidence").write_text("a file where the folder was")
         terminal.start()
         # Signed in as before: people are read from the file that cannot be written.
-        bp.until("the page hears that nothing is saved", lambda: not status(terminal)["store"]["ok"])
+        told(terminal, "the page hears that nothing is saved", lambda s: not s["store"]["ok"])
         assert card_of(terminal, plate)["state"] == "open"
-        bp.until("and that crops are not kept", lambda: not status(terminal)["evidence"]["ok"])
+        told(terminal, "and that crops are not kept", lambda s: not s["evidence"]["ok"])
         code, _ = terminal.request("GET", "/healthz")
         assert code == 503
     finally:
@@ -103,9 +110,9 @@ def a_damaged_database_is_told_on_the_page(folder):
     terminal = bp.Terminal(folder, path)
     try:
         terminal.sign_up()
-        told = status(terminal)["store"]
-        assert told["ok"] and "bayplate.db.damaged-" in told["set_aside"], told
-        assert pathlib.Path(told["set_aside"]).exists()
+        heard = told(terminal, "a status")["store"]
+        assert heard["ok"] and "bayplate.db.damaged-" in heard["set_aside"], heard
+        assert pathlib.Path(heard["set_aside"]).exists()
         assert "set aside" in terminal.tail()
     finally:
         terminal.stop()
@@ -143,17 +150,16 @@ def an_rtsp_camera_that_is_killed_and_comes_back_replays_no_plate(folder):
         terminal.sign_up()
         visit = card_of(terminal, plate)["visit"]
         camera.kill()
-        told = bp.until("the page hears that the camera is offline",
-                        lambda: (lambda c: c if c["state"] == "offline" else None)(status(terminal)["cameras"][0]))
-        assert told["last_frame"], told
+        camera_now = told(terminal, "the page hears that the camera is offline", camera_is("offline"))["cameras"][0]
+        assert camera_now["last_frame"], camera_now
         assert terminal.json("/api/v1/visits")["cards"][0]["state"] == "open", "a lost camera closes nothing"
         # It comes back with a picture of another size, the car has gone meanwhile.
         camera = RtspCamera(camera.port, frames(folder, "empty", empty, "640x360"), "640x360")
-        bp.until("it is online again", lambda: status(terminal)["cameras"][0]["state"] == "online", 60)
+        told(terminal, "it is online again", camera_is("online"), 60)
         bp.until("the visit is closed", lambda: terminal.history()[0]["state"] == "closed", 60)
         assert [c["visit"] for c in terminal.history()] == [visit], "an old plate was replayed"
         camera.kill()
-        bp.until("offline again", lambda: status(terminal)["cameras"][0]["state"] == "offline")
+        told(terminal, "offline again", camera_is("offline"))
         camera = RtspCamera(camera.port, folder / "car", "1280x720")
         bp.until("the car that comes now is another visit", lambda: len(terminal.history()) == 2, 60)
     finally:
@@ -168,8 +174,7 @@ def a_frozen_camera_is_said(folder):
     terminal = bp.Terminal(folder, f"http://127.0.0.1:{port}/cam", extra="offline_ms = 1000")
     try:
         terminal.sign_up()
-        camera = bp.until("the page hears that the picture is frozen", lambda: (
-            lambda c: c if c["state"] == "offline" else None)(status(terminal)["cameras"][0]))
+        camera = told(terminal, "the page hears that the picture is frozen", camera_is("offline"))["cameras"][0]
         assert "frozen" in camera["error"] and camera["last_frame"], camera
     finally:
         terminal.stop()
