@@ -6,12 +6,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 bool file_put(const char *path, const void *data, size_t len, struct err *e) {
   return careful_write(path, data, len, e);
+}
+
+bool file_show(const char *path, const char *text, struct err *e) {
+  char aside[FILE_PATH_MAX];
+  const int n = snprintf(aside, sizeof aside, "%s" CAREFUL_ENDING, path);
+  if (n < 0 || (size_t)n >= sizeof aside)
+    return err_set(e, ERR_LIMIT, "%.40s...: too long", path);
+  const int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0)
+    return err_errno(e, errno, "%s", aside);
+  bool ok =
+      careful_write_all(fd, text, strlen(text)) && fchmod(fd, 0644) == 0; // whatever the umask
+  ok = close(fd) == 0 && ok;
+  return (ok && rename(aside, path) == 0) || err_errno(e, errno, "%s", path);
 }
 
 bool file_get(const char *path, size_t max, void **data, size_t *len, struct err *e) {

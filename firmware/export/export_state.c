@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/export/export_state.h"
 
+#include "board/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -9,12 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_BYTES 512
-#define LOCK_TRIES 20 // of 50 ms: who only asks whether it is held, holds it for a moment
+#define STATE_BYTES 768 // its longest words and numbers fit
+#define LOCK_TRIES 20   // of 50 ms: who only asks whether it is held, holds it for a moment
 
 static const char *const names[] = {"none", "runs", "done", "failed", "gone"};
 #define PHASES (int)(sizeof names / sizeof *names)
@@ -24,22 +25,13 @@ const char *export_phase_name(enum export_phase p) {
 }
 
 bool export_state_write(const char *path, const struct export_state *s, struct err *e) {
-  char aside[PATH_BYTES];
-  const int n = snprintf(aside, sizeof aside, "%s.new", path);
-  if (n < 0 || (size_t)n >= sizeof aside)
-    return err_set(e, ERR_LIMIT, "%s is longer than %d bytes", path, PATH_BYTES);
-  FILE *f = fopen(aside, "we");
-  if (!f)
-    return err_errno(e, errno, "%s", aside);
-  bool ok = fprintf(f,
-                    "[export]\nphase = %s\nwhat = %s\nread = %" PRIu64 "\nsize = %" PRIu64
-                    "\nsent = %" PRIu64 "\nfiles = %" PRIu64 "\nbad = %" PRIu64
-                    "\nsha256 = %s\nerror = %s\n",
-                    names[s->phase], s->what, s->read, s->size, s->sent, s->files, s->bad,
-                    s->sha256, s->error) > 0 &&
-            fchmod(fileno(f), 0644) == 0;
-  ok = fclose(f) == 0 && ok;
-  return (ok && rename(aside, path) == 0) || err_errno(e, errno, "%s", path);
+  char text[STATE_BYTES];
+  (void)snprintf(
+      text, sizeof text,
+      "[export]\nphase = %s\nwhat = %s\nread = %" PRIu64 "\nsize = %" PRIu64 "\nsent = %" PRIu64
+      "\nfiles = %" PRIu64 "\nbad = %" PRIu64 "\nsha256 = %s\nerror = %s\n",
+      names[s->phase], s->what, s->read, s->size, s->sent, s->files, s->bad, s->sha256, s->error);
+  return file_show(path, text, e);
 }
 
 static bool number(const char *value, uint64_t *out) {

@@ -6,6 +6,8 @@ import { crop } from './card.js';
 import { spoken, plateNode } from './plate.js';
 import { send } from './login.js';
 
+const refusals = { 0: 'e_net', 400: 'checkBad', 403: 'checkMayNot', 404: 'checkGone' };
+
 let card = null;
 let done = () => {};
 
@@ -18,7 +20,7 @@ async function say(plate) {
     $('check').close();
     done(spoken({ text: answer.plate }));
   } else {
-    $('check-note').textContent = status === 400 ? t('checkBad') : status === 0 ? t('e_net') : (answer.error ?? String(status));
+    $('check-note').textContent = t(refusals[status] ?? 'checkFailed');
   }
 }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware/update/update_state.h"
 
+#include "board/file.h"
+
 #include <errno.h>
 #include <ini.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_BYTES 512
+#define STATE_BYTES 512
 
 static const char *const names[] = {"idle", "check", "wait", "write", "restart", "prove"};
 #define PHASES (int)(sizeof names / sizeof *names)
@@ -20,21 +21,13 @@ const char *update_phase_name(enum update_phase p) {
 }
 
 bool update_state_write(const char *path, const struct update_state *s, struct err *e) {
-  char aside[PATH_BYTES];
+  char text[STATE_BYTES];
   if (s->phase == UPDATE_IDLE)
     return unlink(path) == 0 || errno == ENOENT || err_errno(e, errno, "%s", path);
-  const int n = snprintf(aside, sizeof aside, "%s.new", path);
-  if (n < 0 || (size_t)n >= sizeof aside)
-    return err_set(e, ERR_LIMIT, "%s is longer than %d bytes", path, PATH_BYTES);
-  FILE *f = fopen(aside, "we");
-  if (!f)
-    return err_errno(e, errno, "%s", aside);
-  bool ok =
-      fprintf(f, "[update]\nphase = %s\npercent = %d\nversion = %s\nrestart_ms = %" PRId64 "\n",
-              names[s->phase], s->percent, s->version, s->restart_mono_ms) > 0 &&
-      fchmod(fileno(f), 0644) == 0;
-  ok = fclose(f) == 0 && ok;
-  return (ok && rename(aside, path) == 0) || err_errno(e, errno, "%s", path);
+  (void)snprintf(text, sizeof text,
+                 "[update]\nphase = %s\npercent = %d\nversion = %s\nrestart_ms = %" PRId64 "\n",
+                 names[s->phase], s->percent, s->version, s->restart_mono_ms);
+  return file_show(path, text, e);
 }
 
 static bool number(const char *value, int64_t min, int64_t *out) {

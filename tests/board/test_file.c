@@ -47,6 +47,28 @@ static void what_was_put_is_read_back(void **state) {
   free(data);
 }
 
+static void what_is_shown_can_be_read_by_all(void **state) {
+  (void)state;
+  struct err e;
+  struct stat st;
+  void *data = NULL;
+  size_t len = 0;
+  char tmp[TOOL_PATH_MAX];
+  const mode_t mask = umask(077);
+  assert_true(file_show(path, "one, and longer\n", &e));
+  assert_true(file_show(path, "two\n", &e));
+  (void)umask(mask);
+  assert_true(file_get(path, 100, &data, &len, &e));
+  assert_string_equal(data, "two\n");
+  free(data);
+  assert_int_equal(stat(path, &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0644);
+  tool_path(tmp, dir, "a.tmp");
+  assert_int_not_equal(access(tmp, F_OK), 0);
+  assert_false(file_show("/nowhere/at/all", "x", &e));
+  assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
 static void a_failed_put_leaves_the_old_file(void **state) {
   (void)state;
   struct err e;
@@ -91,6 +113,7 @@ static void what_is_no_small_file_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(what_was_put_is_read_back, setup, teardown),
+      cmocka_unit_test_setup_teardown(what_is_shown_can_be_read_by_all, setup, teardown),
       cmocka_unit_test_setup_teardown(a_failed_put_leaves_the_old_file, setup, teardown),
       cmocka_unit_test_setup_teardown(what_is_no_small_file_is_refused, setup, teardown),
   };

@@ -167,6 +167,12 @@ const tests = {
     await page.fill('#check-q', '粤A12');
     await page.keyboard.press('Enter');
     await until(() => document.getElementById('check-note').textContent === '这不是有效的车牌');
+    for (const [status, words] of [[404, '已并入另一条记录'], [503, '没有保存']]) { // never the terminal's own English
+      await page.route('**/api/v1/corrections', (r) => r.fulfill({ status, json: { error: 'words for the log' } }));
+      await page.keyboard.press('Enter');
+      await until(`document.getElementById('check-note').textContent.includes('${words}')`);
+      await page.unroute('**/api/v1/corrections');
+    }
     await page.setViewportSize({ width: 390, height: 844 });
     await shot('check-phone-zh');
     assert.ok(await fits());
